@@ -1,0 +1,1 @@
+"""From the event log to sealed evidence: the sealer and the compactor."""

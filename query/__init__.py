@@ -1,0 +1,1 @@
+"""From sealed evidence to answers: reconstruction, replay, SQL, proofs."""
