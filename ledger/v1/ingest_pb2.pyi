@@ -1,3 +1,6 @@
+import datetime
+
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from ledger.v1 import event_pb2 as _event_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -80,3 +83,27 @@ class AwaitSealedResponse(_message.Message):
     CHECKPOINTS_FIELD_NUMBER: _ClassVar[int]
     checkpoints: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, checkpoints: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class GetSpoolKeyRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetSpoolKeyResponse(_message.Message):
+    __slots__ = ("key_id", "public_key", "seal_until", "destroyed_at")
+    KEY_ID_FIELD_NUMBER: _ClassVar[int]
+    PUBLIC_KEY_FIELD_NUMBER: _ClassVar[int]
+    SEAL_UNTIL_FIELD_NUMBER: _ClassVar[int]
+    DESTROYED_AT_FIELD_NUMBER: _ClassVar[int]
+    key_id: bytes
+    public_key: bytes
+    seal_until: _timestamp_pb2.Timestamp
+    destroyed_at: _timestamp_pb2.Timestamp
+    def __init__(self, key_id: _Optional[bytes] = ..., public_key: _Optional[bytes] = ..., seal_until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., destroyed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class PublishSpooledRequest(_message.Message):
+    __slots__ = ("key_id", "box")
+    KEY_ID_FIELD_NUMBER: _ClassVar[int]
+    BOX_FIELD_NUMBER: _ClassVar[int]
+    key_id: bytes
+    box: bytes
+    def __init__(self, key_id: _Optional[bytes] = ..., box: _Optional[bytes] = ...) -> None: ...

@@ -44,6 +44,16 @@ class IngestServiceStub:
                 request_serializer=ledger_dot_v1_dot_ingest__pb2.AwaitSealedRequest.SerializeToString,
                 response_deserializer=ledger_dot_v1_dot_ingest__pb2.AwaitSealedResponse.FromString,
                 _registered_method=True)
+        self.GetSpoolKey = channel.unary_unary(
+                '/ledger.v1.IngestService/GetSpoolKey',
+                request_serializer=ledger_dot_v1_dot_ingest__pb2.GetSpoolKeyRequest.SerializeToString,
+                response_deserializer=ledger_dot_v1_dot_ingest__pb2.GetSpoolKeyResponse.FromString,
+                _registered_method=True)
+        self.PublishSpooled = channel.unary_unary(
+                '/ledger.v1.IngestService/PublishSpooled',
+                request_serializer=ledger_dot_v1_dot_ingest__pb2.PublishSpooledRequest.SerializeToString,
+                response_deserializer=ledger_dot_v1_dot_ingest__pb2.PublishResponse.FromString,
+                _registered_method=True)
 
 
 class IngestServiceServicer:
@@ -68,6 +78,22 @@ class IngestServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetSpoolKey(self, request, context):
+        """The public key that a producer seals its on-disk spool to. Only a gateway can open such a spool, and not for longer
+        than the key lives.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PublishSpooled(self, request, context):
+        """Publishes one sealed frame of a spool. Same answers and errors as Publish; FAILED_PRECONDITION when the frame's key
+        is already destroyed (the frame is lost: drop it and count it).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_IngestServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -80,6 +106,16 @@ def add_IngestServiceServicer_to_server(servicer, server):
                     servicer.AwaitSealed,
                     request_deserializer=ledger_dot_v1_dot_ingest__pb2.AwaitSealedRequest.FromString,
                     response_serializer=ledger_dot_v1_dot_ingest__pb2.AwaitSealedResponse.SerializeToString,
+            ),
+            'GetSpoolKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSpoolKey,
+                    request_deserializer=ledger_dot_v1_dot_ingest__pb2.GetSpoolKeyRequest.FromString,
+                    response_serializer=ledger_dot_v1_dot_ingest__pb2.GetSpoolKeyResponse.SerializeToString,
+            ),
+            'PublishSpooled': grpc.unary_unary_rpc_method_handler(
+                    servicer.PublishSpooled,
+                    request_deserializer=ledger_dot_v1_dot_ingest__pb2.PublishSpooledRequest.FromString,
+                    response_serializer=ledger_dot_v1_dot_ingest__pb2.PublishResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -136,6 +172,60 @@ class IngestService:
             '/ledger.v1.IngestService/AwaitSealed',
             ledger_dot_v1_dot_ingest__pb2.AwaitSealedRequest.SerializeToString,
             ledger_dot_v1_dot_ingest__pb2.AwaitSealedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSpoolKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ledger.v1.IngestService/GetSpoolKey',
+            ledger_dot_v1_dot_ingest__pb2.GetSpoolKeyRequest.SerializeToString,
+            ledger_dot_v1_dot_ingest__pb2.GetSpoolKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PublishSpooled(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ledger.v1.IngestService/PublishSpooled',
+            ledger_dot_v1_dot_ingest__pb2.PublishSpooledRequest.SerializeToString,
+            ledger_dot_v1_dot_ingest__pb2.PublishResponse.FromString,
             options,
             channel_credentials,
             insecure,
