@@ -57,7 +57,7 @@ def parents(nodes: Sequence[bytes]) -> list[bytes]:
 
 def link(previous: bytes, leaves: Sequence[bytes]) -> list[bytes]:
     """The chain hash after each of `leaves`, going on from `previous` (`CHAIN_START` before the first leaf ever)."""
-    _check_own((previous, *leaves))
+    check_hashes((previous, *leaves))
     chain = previous
     return [chain := sha256(chain + leaf).digest() for leaf in leaves]
 
@@ -88,7 +88,7 @@ class CompactRange:
         Works up level by level: what the old edge holds at a level comes in front of the new nodes, a node left
         without a sibling is the new edge there, and the pairs go up.
         """
-        _check_own(leaves)
+        check_hashes(leaves)
         kept, edge, nodes, level_size = list(self.hashes), list[bytes](), list(leaves), self.size
         while nodes:
             if level_size & 1:
@@ -110,7 +110,7 @@ def root(leaves: Sequence[bytes]) -> bytes:
 
 def subtrees_of(leaves: Sequence[bytes]) -> SubtreeHash:
     """`SubtreeHash` of a tree whose leaf hashes are all in memory."""
-    _check_own(leaves)
+    check_hashes(leaves)
     levels = [list(leaves)]
     while len(levels[-1]) > 1:
         levels.append(parents(levels[-1]))
@@ -240,7 +240,8 @@ def _fold(hashes: Sequence[bytes]) -> bytes:
     return computed
 
 
-def _check_own(hashes: Sequence[bytes]) -> None:
+def check_hashes(hashes: Sequence[bytes]) -> None:
+    """`ValueError` unless all of our own hashes have the right length."""
     if any(length != HASH_BYTES for length in set(map(len, hashes))):
         raise ValueError(f"a hash handed in is not {HASH_BYTES} bytes long")
 
