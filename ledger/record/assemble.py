@@ -1,0 +1,273 @@
+"""From a checked submission and its keys to the event's canonical form.
+
+Holders: every person named in the event; without one its session, else the event itself, stands in their place. The
+submission digest is keyed by the gateway secrets of all of them. A content's key is derived from one scope (holder,
+retention class, month of receipt) for each person named for it; with none named, from the stand-in's.
+
+The result is final: payload bytes, leaf hash, ciphertexts. Assembling the same submission twice gives other bytes
+(fresh salts and nonces) and the same submission digest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from ledger.errors import Rejected
+from ledger.keys.derive import content_key, submission_key
+from ledger.keys.provider import Grant, HolderRef, ScopeRef
+from ledger.merkle import leaf_hash
+from ledger.record.bodies import Values
+from ledger.record.content import ContentSealer
+from ledger.record.payload import BODY_FIELDS, encode_payload
+from ledger.record.submission import ENCODING, event_time_ms, submission_digest
+from ledger.record.translate import ContentInput, Submission
+
+CLOCK_SKEW_TOLERANCE_MS = 5 * 60 * 1000
+"""How far ahead of the gateway's clock an event may claim to be without being flagged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """What the capture policy decided for an event."""
+
+    mode: Literal["full", "redacted", "metadata"]
+    policy_version: str
+    retention_class: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reception:
+    """Who took the event, from whom, when. `received_at_us`: Unix microseconds by the gateway's clock."""
+
+    tenant: str
+    shard: int
+    received_at_us: int
+    gateway_id: str
+    gateway_build: str
+    submitted_by: str
+    authentication_method: Literal["none", "mtls", "jwt", "local"]
+
+    @property
+    def month(self) -> str:
+        """The month of receipt, UTC, as `2026-11`."""
+        return datetime.fromtimestamp(self.received_at_us / 1e6, UTC).strftime("%Y-%m")
+
+
+@dataclass(frozen=True, slots=True)
+class ContentLimits:
+    """How large a content may be, in bytes, and what happens to a larger one."""
+
+    content_bytes_max: int = 256 * 1024
+    oversize: Literal["refuse", "truncate"] = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class AssembledEvent:
+    """An event in its canonical form, ready for the event log."""
+
+    event_id: bytes
+    payload: bytes
+    leaf_hash: bytes
+    contents: tuple[tuple[str, bytes], ...]
+    submission_digest: bytes
+    submission_key_id: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """The holders, scopes and links an event needs from the key store."""
+
+    holders: tuple[HolderRef, ...]
+    scopes: tuple[ScopeRef, ...]
+    links: tuple[tuple[HolderRef, HolderRef], ...]
+
+
+def holders_of(submission: Submission) -> tuple[HolderRef, ...]:
+    """The persons named, or what stands in their place."""
+    if submission.persons:
+        return tuple(HolderRef("person", each) for each in submission.persons)
+    return (_stand_in(submission),)
+
+
+def _stand_in(submission: Submission) -> HolderRef:
+    if submission.session_id is not None:
+        return HolderRef("session", submission.session_id)
+    return HolderRef("event", submission.event_id.hex())
+
+
+def _content_holders(submission: Submission, content: ContentInput) -> tuple[HolderRef, ...]:
+    if content.persons:
+        return tuple(HolderRef("person", each) for each in content.persons)
+    return (_stand_in(submission),)
+
+
+def needs(submission: Submission, capture: Capture, month: str) -> Needs:
+    """What to acquire before `assemble`. A session that names persons is linked to them."""
+    scopes = {
+        ScopeRef(holder, capture.retention_class, month): None
+        for content in submission.contents
+        if content.data is not None
+        for holder in _content_holders(submission, content)
+    }
+    holders = {**dict.fromkeys(holders_of(submission)), **dict.fromkeys(scope.holder for scope in scopes)}
+    links: Iterable[tuple[HolderRef, HolderRef]] = ()
+    if submission.session_id is not None and submission.persons:
+        session = HolderRef("session", submission.session_id)
+        links = ((session, HolderRef("person", each)) for each in submission.persons)
+    return Needs(tuple(holders), tuple(scopes), tuple(links))
+
+
+def check_sizes(submission: Submission, limits: ContentLimits) -> None:
+    """Refuses a content over the limit, where the limit refuses."""
+    if limits.oversize == "truncate":
+        return
+    for content in submission.contents:
+        if content.data is not None and len(content.data) > limits.content_bytes_max:
+            raise Rejected(content.field, f"at most {limits.content_bytes_max} bytes, got {len(content.data)}")
+
+
+def digest_of(submission: Submission, encoded: bytes, grant: Grant, tenant: str) -> tuple[bytes, bytes]:
+    """The submission digest and the id of its key."""
+    held = {grant.holders[ref].pseudonym: grant.holders[ref].secret for ref in holders_of(submission)}
+    key, key_id = submission_key(list(held.items()), ENCODING)
+    return submission_digest(key, tenant, encoded), key_id
+
+
+def assemble(
+    submission: Submission,
+    digest: tuple[bytes, bytes],
+    grant: Grant,
+    capture: Capture,
+    reception: Reception,
+    limits: ContentLimits,
+    sealer: ContentSealer,
+) -> AssembledEvent:
+    """The event's canonical form. `digest` comes from `digest_of`; `grant` holds all that `needs` named."""
+    month = reception.month
+    descriptors: list[Values] = []
+    ciphertexts: list[tuple[str, bytes]] = []
+    commitments: dict[str, bytes] = {}
+    for content in submission.contents:
+        descriptor, ciphertext = _seal(content, submission, grant, capture, month, reception, limits, sealer)
+        descriptors.append(descriptor)
+        if ciphertext is not None:
+            ciphertexts.append((content.slot, ciphertext))
+            commitments[content.slot] = descriptor["commitment"]
+    payload = encode_payload(
+        {
+            **submission.envelope,
+            "tenant": reception.tenant,
+            "shard": reception.shard,
+            "received_at": reception.received_at_us,
+            "clock_skewed": _is_ahead(submission, reception.received_at_us),
+            "submitted_by": reception.submitted_by,
+            "authentication_method": reception.authentication_method,
+            "gateway_id": reception.gateway_id,
+            "gateway_build": reception.gateway_build,
+            "actor_user": _pseudonym(grant, submission.actor_user),
+            "subjects": [
+                {"pseudonym": _pseudonym(grant, identifier), "relation": relation}
+                for identifier, relation in submission.subjects
+            ],
+            "capture_mode": capture.mode,
+            "capture_policy_version": capture.policy_version,
+            "detected_class": "unspecified",
+            "submission_digest": digest[0],
+            "submission_key_id": digest[1],
+            "contents": descriptors,
+            **dict.fromkeys(BODY_FIELDS.values()),
+            BODY_FIELDS[submission.kind]: _with_commitments(submission, commitments),
+        }
+    )
+    return AssembledEvent(submission.event_id, payload, leaf_hash(payload), tuple(ciphertexts), *digest)
+
+
+def _pseudonym(grant: Grant, identifier: str | None) -> bytes | None:
+    return None if identifier is None else grant.holders[HolderRef("person", identifier)].pseudonym
+
+
+def _is_ahead(submission: Submission, received_at_us: int) -> bool:
+    claimed = [event_time_ms(submission.event_id)]
+    if submission.envelope["occurred_at"] is not None:
+        claimed.append(submission.envelope["occurred_at"] // 1_000)
+    return max(claimed) > received_at_us // 1_000 + CLOCK_SKEW_TOLERANCE_MS
+
+
+def _with_commitments(submission: Submission, commitments: dict[str, bytes]) -> Values:
+    """The body, with the commitments that it repeats from its contents' descriptors."""
+    body = submission.body
+    if submission.kind == "request" and body["retrieved"]:
+        retrieved = [
+            {**each, "document_commitment": commitments.get(f"retrieved.{i}.document_id")}
+            for i, each in enumerate(body["retrieved"])
+        ]
+        return {**body, "retrieved": retrieved}
+    if submission.kind == "tool_call":
+        return {**body, "external_effect_commitment": commitments.get("external_effect_id")}
+    if submission.kind == "access":
+        return {**body, "query_commitment": commitments.get("query")}
+    return body
+
+
+def _truncated(data: bytes, media_type: str, limit: int) -> bytes:
+    """The first `limit` bytes; for text, back to the last whole character."""
+    cut = data[:limit]
+    if media_type.startswith("text/") or media_type.endswith("json"):
+        return cut.decode("utf-8", errors="ignore").encode("utf-8")
+    return cut
+
+
+def _seal(
+    content: ContentInput,
+    submission: Submission,
+    grant: Grant,
+    capture: Capture,
+    month: str,
+    reception: Reception,
+    limits: ContentLimits,
+    sealer: ContentSealer,
+) -> tuple[Values, bytes | None]:
+    """The descriptor of one content and its ciphertext (None where it is kept by reference)."""
+    descriptor: Values = {
+        "slot": content.slot,
+        "state": "by_reference",
+        "media_type": content.media_type,
+        "size": 0,
+        "original_size": 0,
+        "ciphertext_sha256": None,
+        "commitment": None,
+        "keyed_digest": None,
+        "keyed_digest_key_id": None,
+        "scope_ids": [],
+        "retention_class": capture.retention_class,
+        "declared_class": content.declared_class,
+        "detected_class": "unspecified",
+        "rule_pack": None,
+        "detections": [],
+        "reference": content.reference,
+    }
+    data = content.data
+    if data is None:
+        return descriptor, None
+    stored = data
+    if len(data) > limits.content_bytes_max:
+        stored = _truncated(data, content.media_type, limits.content_bytes_max)
+    scopes = {
+        scope.scope_id: scope.key
+        for holder in _content_holders(submission, content)
+        for scope in (grant.scopes[ScopeRef(holder, capture.retention_class, month)],)
+    }
+    key = content_key(list(scopes.items()), reception.tenant, submission.event_id, content.slot)
+    sealed = sealer.seal(stored, key, reception.tenant, submission.event_id, content.slot)
+    descriptor.update(
+        state="full" if stored is data else "truncated",
+        size=sealed.size,
+        original_size=len(data),
+        ciphertext_sha256=sealed.ciphertext_sha256,
+        commitment=sealed.commitment,
+        scope_ids=sorted(scopes),
+    )
+    return descriptor, sealed.ciphertext

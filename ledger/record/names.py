@@ -1,0 +1,121 @@
+"""Checks on what may stand in a payload: names, ids, digests, enum values.
+
+A *name* is bounded text in clear: 1 to 256 printable characters (no control, format or separator character other than
+single spaces inside), at most 8 words. Longer or freer text is a content and has a content's field. A name never holds
+the identifier of a person named in the same event (an identifier of fewer than 4 characters must not be the whole
+name); fields for accountable people (author, reviewers, approvers, readers) are exempt: they stand in clear on purpose.
+
+Every check raises `Rejected` with the field's path; the message tells lengths and positions, never the value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ledger.errors import Rejected
+
+NAME_CHARACTERS_MAX = 256
+NAME_WORDS_MAX = 8
+IDENTIFIER_CHARACTERS_MAX = 512
+LIST_ITEMS_MAX = 256
+IDENTIFIER_CHARACTERS_LEAST = 4
+
+
+def name(value: str, field: str) -> str | None:
+    """The name, or None where the field is unset."""
+    if not value:
+        return None
+    if len(value) > NAME_CHARACTERS_MAX:
+        raise Rejected(field, f"a name has at most {NAME_CHARACTERS_MAX} characters, got {len(value)}")
+    if not value.isprintable():
+        at = next(i for i, character in enumerate(value) if not character.isprintable())
+        raise Rejected(field, f"character {at} (U+{ord(value[at]):04X}) may not stand in a name")
+    if value.count(" ") >= NAME_WORDS_MAX or value != value.strip():
+        raise Rejected(field, f"expected a name of at most {NAME_WORDS_MAX} words without outer spaces, got free text")
+    return value
+
+
+def required(value: str, field: str) -> str:
+    """A name that must be there."""
+    checked = name(value, field)
+    if checked is None:
+        raise Rejected(field, "is required")
+    return checked
+
+
+def names(values: Sequence[str], field: str) -> list[str]:
+    """A list of names, none of them empty."""
+    bounded(values, field)
+    return [required(value, f"{field}[{i}]") for i, value in enumerate(values)]
+
+
+def bounded(values: Sequence[object], field: str) -> None:
+    """Refuses lists longer than any event needs."""
+    if len(values) > LIST_ITEMS_MAX:
+        raise Rejected(field, f"at most {LIST_ITEMS_MAX} items, got {len(values)}")
+
+
+def identifier(value: str, field: str) -> str:
+    """A person's identifier: not empty, bounded, printable. It never enters the payload."""
+    if not value or not value.strip():
+        raise Rejected(field, "is required")
+    if len(value) > IDENTIFIER_CHARACTERS_MAX:
+        raise Rejected(field, f"at most {IDENTIFIER_CHARACTERS_MAX} characters, got {len(value)}")
+    if not value.isprintable():
+        raise Rejected(field, "holds a control character")
+    return value
+
+
+def exactly(value: bytes, length: int, field: str) -> bytes | None:
+    """Bytes of a fixed length, or None where the field is unset."""
+    if not value:
+        return None
+    if len(value) != length:
+        raise Rejected(field, f"expected {length} bytes, got {len(value)}")
+    return value
+
+
+def all_exactly(values: Sequence[bytes], length: int, field: str) -> list[bytes]:
+    """A list of byte strings of a fixed length."""
+    bounded(values, field)
+    for i, value in enumerate(values):
+        if len(value) != length:
+            raise Rejected(f"{field}[{i}]", f"expected {length} bytes, got {len(value)}")
+    return list(values)
+
+
+def symbol(number: int, symbols: Sequence[str], field: str) -> str:
+    """The symbol of an enum number."""
+    if not 0 <= number < len(symbols):
+        raise Rejected(field, f"unknown value {number}, expected 0 to {len(symbols) - 1}")
+    return symbols[number]
+
+
+def signed(value: int, field: str) -> int:
+    """A count that the payload's 64-bit signed integer can hold."""
+    if value > 0x7FFF_FFFF_FFFF_FFFF:
+        raise Rejected(field, "is larger than a signed 64-bit integer")
+    return value
+
+
+def finite(value: float, field: str) -> float:
+    """A number that compares and encodes the same everywhere."""
+    if value != value or value in (float("inf"), float("-inf")):
+        raise Rejected(field, "is not a finite number")
+    return value
+
+
+def check_no_identifier(texts: Iterable[tuple[str, str]], identifiers: Iterable[str]) -> None:
+    """Refuses names that hold an identifier of a person named in the event. `texts` are (field, name) pairs."""
+    wanted = [each.casefold() for each in identifiers]
+    if not wanted:
+        return
+    pairs = list(texts)
+    joined = "\x00".join(text for _, text in pairs).casefold()
+    if not any(each in joined for each in wanted):
+        return
+    for field, text in pairs:
+        folded = text.casefold()
+        for each in wanted:
+            if folded == each or (len(each) >= IDENTIFIER_CHARACTERS_LEAST and each in folded):
+                raise Rejected(field, "holds the identifier of a person named in this event; names are not erasable")

@@ -1,0 +1,94 @@
+"""One payload, as bytes and as values.
+
+The payload is the event's canonical form: single-object encoding under a pinned schema. Its bytes are hashed, and kept
+for ever beside the typed columns. Values are plain Python: fixed and bytes as `bytes`, enums as their symbol, times as
+aware `datetime` (UTC), records as dictionaries by field name, null as None. An event has exactly one body, in the field
+that `BODY_FIELDS` gives for its kind.
+
+Decoding is strict: unknown schema, trailing bytes and anything the schema forbids are refused. The schemas hold no
+recursion and no array of null, so hostile bytes can cost no more memory than a small multiple of their length.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import fastavro
+
+from ledger.errors import IntegrityError
+from ledger.record.schemas import EVENT_RECORD, EVENT_RECORDS, HEADER_BYTES, PAYLOAD, PAYLOADS, Schema
+
+BODY_FIELDS: dict[str, str] = {
+    "request": "request",
+    "tool_call": "tool_call",
+    "change": "change",
+    "decision": "decision_made",
+    "finding": "finding",
+    "access": "access",
+    "erasure": "erasure",
+    "legal_hold": "legal_hold",
+    "expiry": "expiry",
+    "operation": "operation",
+}
+"""Kind to the payload field that holds its body. (`decision` is the envelope's policy decision.)"""
+
+KINDS = tuple(BODY_FIELDS)
+
+
+class UnknownSchema(IntegrityError):
+    """The bytes claim a schema this build does not have; a newer build wrote them."""
+
+
+def encode_payload(values: dict[str, Any]) -> bytes:
+    """The canonical bytes of a payload. `ValueError` when a value does not fit the schema."""
+    return _encode(PAYLOAD, values)
+
+
+def decode_payload(data: bytes) -> dict[str, Any]:
+    """The values of a payload; `UnknownSchema` or `IntegrityError` when `data` is not one."""
+    return _decode(PAYLOADS, data, "payload")
+
+
+def encode_event_record(payload: bytes, contents: list[tuple[str, bytes]]) -> bytes:
+    """An event's value in the event log: its payload and its sealed contents as (slot, ciphertext)."""
+    sealed = [{"slot": slot, "ciphertext": ciphertext} for slot, ciphertext in contents]
+    return _encode(EVENT_RECORD, {"payload": payload, "contents": sealed})
+
+
+def decode_event_record(data: bytes) -> tuple[bytes, list[tuple[str, bytes]]]:
+    """The payload and the sealed contents of an event's value in the event log."""
+    values = _decode(EVENT_RECORDS, data, "event record")
+    return values["payload"], [(each["slot"], each["ciphertext"]) for each in values["contents"]]
+
+
+def _encode(schema: Schema, values: dict[str, Any]) -> bytes:
+    out = io.BytesIO()
+    out.write(schema.header)
+    fastavro.schemaless_writer(out, schema.parsed, values, strict=True)
+    return out.getvalue()
+
+
+def _decode(known: dict[bytes, Schema], data: bytes, what: str) -> dict[str, Any]:
+    schema = schema_of(known, data, what)
+    stream = io.BytesIO(data)
+    stream.seek(HEADER_BYTES)
+    try:
+        values = fastavro.schemaless_reader(stream, schema.parsed, schema.parsed)
+    except (ValueError, EOFError, IndexError, OverflowError, KeyError, TypeError) as error:
+        raise IntegrityError(f"{what}: not a datum of schema {schema.name} ({type(error).__name__})") from None
+    if stream.tell() != len(data):
+        raise IntegrityError(f"{what}: {len(data) - stream.tell()} bytes after its end, expected none")
+    if not isinstance(values, dict):
+        raise IntegrityError(f"{what}: expected a record")
+    return values
+
+
+def schema_of(known: dict[bytes, Schema], data: bytes, what: str) -> Schema:
+    """The schema that the header of `data` names among `known`."""
+    header = data[:HEADER_BYTES]
+    if len(header) < HEADER_BYTES or header[:2] != b"\xc3\x01":
+        raise IntegrityError(f"{what}: does not begin with a single-object header")
+    if header not in known:
+        raise UnknownSchema(f"{what}: schema fingerprint {header[2:].hex()} is unknown to this build")
+    return known[header]
