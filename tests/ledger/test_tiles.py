@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger import merkle, tiles
-from ledger.errors import LedgerError
+from ledger.errors import IntegrityError, LedgerError
 from ledger.merkle import EMPTY_ROOT, ProofError, leaf_hashes, subtrees_of, verify_consistency, verify_inclusion
 from ledger.tiles import DerivedBehind, DerivedDamaged, Stamp, Tiles
 
@@ -129,13 +129,13 @@ def test_truncate_forgets_the_rest(small: Tiles, size: int) -> None:
 
 def test_asking_for_more_than_is_covered(small: Tiles) -> None:
     """Tiles that are behind say so by an error of their own: the caller appends instead of rebuilding."""
-    for ask in (
-        lambda: small.inclusion_proof(0, 601),
-        lambda: small.consistency_proof(5, 601),
-        lambda: small.root(601),
-    ):
-        with pytest.raises(DerivedBehind, match="covers 600 leaves, asked for 601"):
-            ask()
+    behind = "covers 600 leaves, asked for 601"
+    with pytest.raises(DerivedBehind, match=behind):
+        small.inclusion_proof(0, 601)
+    with pytest.raises(DerivedBehind, match=behind):
+        small.consistency_proof(5, 601)
+    with pytest.raises(DerivedBehind, match=behind):
+        small.root(601)
     with pytest.raises(DerivedBehind, match="asked for 700"):
         small.truncate(700)
 
@@ -200,18 +200,27 @@ def test_missing_or_short_level_is_seen(small: Tiles, name: str) -> None:
     assert small.root(600) == merkle.root(LEAVES[:600])
 
 
+def unproven(log: Tiles, size: int, root: bytes) -> int:
+    """How many leaves the files' proofs fail to show under this root."""
+    failed = 0
+    for index in range(size):
+        try:
+            verify_inclusion(index, size, LEAVES[index], log.inclusion_proof(index, size), root)
+        except ProofError:
+            failed += 1
+    return failed
+
+
 def test_flipped_bits_never_verify(small: Tiles) -> None:
     """A proof made over a damaged hash fails against the signed root, and a rebuild mends the files."""
     root = merkle.root(LEAVES[:600])
     whole_files = files(small)
+    assert unproven(small, 600, root) == 0
     for name, at in (("level-00", 300), ("level-00", 599), ("level-08", 0), ("level-08", 1)):
         data = bytearray(whole_files[name])
         data[at * 32 + 5] ^= 0x10
         (small.directory / name).write_bytes(data)
-        with pytest.raises(ProofError):
-            for index in range(0, 600, 60):
-                proof = small.inclusion_proof(index, 600)
-                verify_inclusion(index, 600, LEAVES[index], proof, root)
+        assert unproven(small, 600, root) > 0
         small.rebuild(LEAVES[:600], round_number=3)
         assert files(small) == whole_files
 
@@ -219,7 +228,7 @@ def test_flipped_bits_never_verify(small: Tiles) -> None:
 def test_damage_is_no_integrity_finding() -> None:
     """Damaged derived files are an error of ours, but no evidence against anybody."""
     assert issubclass(DerivedDamaged, LedgerError)
-    assert not issubclass(DerivedDamaged, merkle.ProofError.__mro__[1])
+    assert not issubclass(DerivedDamaged, IntegrityError)
 
 
 @pytest.mark.parametrize("kept", [600, 601, 640, 767])
@@ -256,7 +265,7 @@ def test_append_that_fails_leaves_the_old_cover(
 
     with monkeypatch.context() as patch:
         if call == "open":
-            patch.setattr(tiles.os, "open", failing_open)
+            patch.setattr(os, "open", failing_open)
         else:
             patch.setattr(Path, "replace", failing_replace)
         with pytest.raises(OSError, match=r"space|error"):
@@ -283,9 +292,9 @@ def test_two_writers_of_one_log_agree(tmp_path: Path) -> None:
 
 def test_no_file_stays_open(small: Tiles) -> None:
     """Neither reading, writing nor a failed read leaves a descriptor open."""
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(os.listdir("/dev/fd"))
     small.inclusion_proof(5, 600)
     small.append(LEAVES[600:900])
     with pytest.raises(DerivedBehind):
         small.subtree_hash(0, 5_000)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/dev/fd")) == before
