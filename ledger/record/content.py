@@ -89,7 +89,15 @@ class ContentSealer:
 
 
 def open_content(
-    ciphertext: bytes, key: bytes, tenant: str, event_id: bytes, slot: str, *, digest: bytes, commitment_: bytes, size: int
+    ciphertext: bytes,
+    key: bytes,
+    tenant: str,
+    event_id: bytes,
+    slot: str,
+    *,
+    digest: bytes,
+    commitment_: bytes,
+    size: int,
 ) -> OpenedContent:
     """The content behind `ciphertext`; `IntegrityError` when it isn't what the descriptor says."""
     where = f"content {slot} of event {event_id.hex()}"

@@ -60,5 +60,3 @@ def check_event_id(event_id: bytes, field: str = "event_id") -> None:
         raise Rejected(field, f"expected 16 bytes, got {len(event_id)}")
     if event_id[6] >> 4 not in (7, 8) or event_id[8] >> 6 != 0b10:
         raise Rejected(field, "expected a UUID of version 7 or 8")
-
-

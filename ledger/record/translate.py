@@ -113,7 +113,9 @@ def translate(event: pb.Event) -> Submission:
     kind = event.WhichOneof("body")
     if kind is None:
         raise Rejected("body", "is required: one of " + ", ".join(BODIES))
-    actor_user = identifier(event.actor.user.identifier, "actor.user.identifier") if event.actor.HasField("user") else None
+    actor_user = (
+        identifier(event.actor.user.identifier, "actor.user.identifier") if event.actor.HasField("user") else None
+    )
     bounded(event.subjects, "subjects")
     subjects = tuple(
         (identifier(each.identifier, f"subjects[{i}].identifier"), name(each.relation, f"subjects[{i}].relation"))
@@ -217,5 +219,3 @@ def _envelope(event: pb.Event, kind: str) -> Values:
         "decision_rule": name(policy.rule, "policy_decision.rule"),
         "declared_class": symbol(event.classification, "Classification", "classification"),
     }
-
-
