@@ -1,0 +1,196 @@
+"""The SQLite file under keys and tenants: how it is opened, and how it is read and written.
+
+- **Durable**: WAL with `synchronous=FULL`. SQLite syncs the log before it shows a commit to any connection, so what
+  one process reads of another's is durable already.
+- **Forgetting**: `secure_delete` overwrites what is deleted, temporary files stay in memory. Old pages in the
+  write-ahead log live until it is truncated; the erasure of a person does that.
+- **Private**: mode 0600 from its first moment; SQLite gives its `-wal` and `-shm` the mode of the database. One that
+  others can touch is refused.
+- **Never made by accident**: `open` refuses a file that is absent. An empty key store in place of the real one would
+  hand every person a second pseudonym. `create` refuses one that has a schema, and finishes one that a crash left
+  without.
+- A schema newer than this build's is refused: what it added would be missed.
+
+`read()` is one snapshot; `write()` one transaction that has the write lock from its start (BEGIN IMMEDIATE) and is
+durable when the block ends, or has not happened when it raises. Each uses a connection of its own, so readers never
+wait for a writer's sync. Both may be called from any thread. Not across a fork, as SQLite says.
+
+SQLite's errors become `Unavailable` (busy, full, I/O: nothing was committed) or `IntegrityError` (a constraint, a
+damaged file). Their texts name tables and columns, never values.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Lock
+from typing import NoReturn
+
+from ledger.errors import IntegrityError, Misconfigured, Unavailable
+from ledger.keys.master import require_private, sync_folder
+from ledger.keys.schema import APPLICATION_ID, SCHEMA_VERSION, TABLES
+
+BUSY_TIMEOUT_MS = 5_000
+"""How long a call waits for another process's write before it is `Unavailable`."""
+
+_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CONSTRAINT}
+_PRIMARY_CODE = 0xFF
+_SCHEMA_NAME = "schema_version"
+
+
+class KeyDatabase:
+    """One open key database. Make one with `create` or `open`, end it with `close`."""
+
+    def __init__(self, path: Path, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
+        self.path = path
+        self._busy_timeout_ms = busy_timeout_ms
+        self._read_lock, self._write_lock = Lock(), Lock()
+        with self._errors():
+            self._writer = self._connect()
+            try:
+                self._reader = self._connect()
+            except BaseException:
+                self._writer.close()
+                raise
+
+    @classmethod
+    def create(cls, path: Path, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> KeyDatabase:
+        """A new database with empty tables; `Misconfigured` when there is one already."""
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise Misconfigured(f"{path}: cannot make the key store: {error.strerror}") from None
+        os.close(handle)
+        sync_folder(path.parent)
+        require_private(path, os.stat(path))
+        database = cls(path, busy_timeout_ms)
+        try:
+            with database.write() as rows:
+                if rows.execute("SELECT count(*) FROM sqlite_schema").fetchone() != (0,):
+                    raise Misconfigured(f"{path}: is a database already; expected none")
+                for statement in TABLES:
+                    rows.execute(statement)
+                rows.execute("INSERT INTO meta VALUES (?, ?)", (_SCHEMA_NAME, str(SCHEMA_VERSION)))
+                rows.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    @classmethod
+    def open(cls, path: Path, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> KeyDatabase:
+        """An existing database; `Misconfigured` when it is absent, open to others or of another schema."""
+        try:
+            require_private(path, os.stat(path))
+        except OSError as error:
+            raise Misconfigured(f"{path}: cannot open the key store: {error.strerror}") from None
+        database = cls(path, busy_timeout_ms)
+        try:
+            with database.read() as rows:
+                found = database._schema_version(rows)
+            if found is None:
+                raise Misconfigured(f"{path}: expected a key store, found a database without its schema")
+            if found != str(SCHEMA_VERSION):
+                raise Misconfigured(f"{path}: the key store has schema {found}, this build knows {SCHEMA_VERSION}")
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """One snapshot of the store."""
+        with self._read_lock, self._errors(), self._transaction(self._reader, "BEGIN") as rows:
+            yield rows
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """One transaction, durable when the block ends; nothing of it stays when the block raises."""
+        with self._write_lock, self._errors(), self._transaction(self._writer, "BEGIN IMMEDIATE") as rows:
+            yield rows
+
+    def close(self) -> None:
+        """Close both connections. The last one to leave folds the write-ahead log into the database."""
+        with self._read_lock, self._write_lock:
+            self._reader.close()
+            self._writer.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path, timeout=self._busy_timeout_ms / 1_000, isolation_level=None, check_same_thread=False
+        )
+        try:
+            self._use_wal(connection)
+            for pragma, value in (
+                ("synchronous", "FULL"),
+                ("fullfsync", "ON"),
+                ("checkpoint_fullfsync", "ON"),
+                ("secure_delete", "ON"),
+                ("foreign_keys", "ON"),
+                ("trusted_schema", "OFF"),
+                ("temp_store", "MEMORY"),
+            ):
+                connection.execute(f"PRAGMA {pragma} = {value}")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _use_wal(self, connection: sqlite3.Connection) -> None:
+        """Switch to WAL. Two first openers can meet here, and SQLite's own waiting does not cover this switch."""
+        deadline = time.monotonic() + self._busy_timeout_ms / 1_000
+        while True:
+            try:
+                (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            except sqlite3.OperationalError as error:
+                if _primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+                    raise
+                time.sleep(0.005)
+                continue
+            if mode != "wal":
+                raise Misconfigured(f"{self.path}: expected a file system that allows WAL, SQLite chose {mode}")
+            return
+
+    @contextmanager
+    def _transaction(self, connection: sqlite3.Connection, begin: str) -> Iterator[sqlite3.Connection]:
+        connection.execute(begin)
+        try:
+            yield connection
+            connection.execute("COMMIT")
+        except BaseException:
+            # SQLite rolls back by itself after some errors; a second failure must not hide the first.
+            with suppress(sqlite3.Error):
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+            raise
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            self._raise(error)
+
+    def _raise(self, error: sqlite3.Error) -> NoReturn:
+        if isinstance(error, sqlite3.ProgrammingError):
+            raise error
+        code = _primary_code(error)
+        name = getattr(error, "sqlite_errorname", "")
+        if code in _DAMAGE:
+            raise IntegrityError(f"key store {self.path}: {error} ({name})") from None
+        raise Unavailable(f"key store {self.path}: {error} ({name})") from None
+
+    @staticmethod
+    def _schema_version(rows: sqlite3.Connection) -> str | None:
+        if rows.execute("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'meta'").fetchone() is None:
+            return None
+        found = rows.execute("SELECT value FROM meta WHERE name = ?", (_SCHEMA_NAME,)).fetchone()
+        return None if found is None else str(found[0])
+
+
+def _primary_code(error: sqlite3.Error) -> int:
+    return int(getattr(error, "sqlite_errorcode", 0)) & _PRIMARY_CODE

@@ -1,0 +1,159 @@
+"""The SQL of holders, scopes and links: sealed rows in, sealed rows out. Nothing is opened here.
+
+Every select brings the sealed bucket key with the row, out of one snapshot: between two selects a re-wrapping could
+put a row under a key that the second would not find. Selects and inserts go in chunks, not a statement a row.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from ledger.errors import IntegrityError
+
+T = TypeVar("T")
+
+CHUNK_ROWS = 200
+"""Rows of one select; SQLite takes 32,766 parameters."""
+
+_BUCKET_KEY = "b.tenant = r.tenant AND b.bucket = r.bucket AND b.generation = r.bucket_key_generation"
+_SEALING = "r.bucket, r.bucket_key_generation, b.tenant_key_generation, b.sealed, r.sealed"
+
+
+@dataclass(frozen=True, slots=True)
+class Sealing:
+    """What opens a row: the bucket key it is sealed under (itself sealed) and the row's sealed value."""
+
+    bucket: int
+    bucket_key_generation: int
+    tenant_key_generation: int
+    sealed_bucket_key: bytes
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class HolderRow:
+    """A row of `holders`."""
+
+    holder_hash: bytes
+    kind: str
+    normalization: int
+    sealing: Sealing
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeRow:
+    """A row of `scopes`."""
+
+    row_key: bytes
+    scope_id: bytes
+    holder_hash: bytes
+    retention_class: str
+    month: str
+    sealing: Sealing
+
+
+def select_holders(rows: sqlite3.Connection, tenant: str, hashes: Sequence[bytes]) -> Iterator[HolderRow]:
+    """The holders of these hashes that exist."""
+    for chunk in _chunks(hashes):
+        # SQLite would scan the tenant for a row-value IN; a join against the wanted pairs seeks each.
+        pairs = ", ".join(["(?, ?)"] * len(chunk))
+        found = rows.execute(
+            f"WITH wanted (bucket, holder_hash) AS (VALUES {pairs}) "
+            f"SELECT r.holder_hash, r.kind, r.normalization, {_SEALING} FROM wanted AS w "
+            "CROSS JOIN holders AS r ON r.tenant = ? AND r.bucket = w.bucket AND r.holder_hash = w.holder_hash "
+            f"LEFT JOIN bucket_keys AS b ON {_BUCKET_KEY}",
+            [value for each in chunk for value in (each[0], each)] + [tenant],
+        )
+        for holder_hash, kind, normalization, *sealing in found:
+            yield HolderRow(holder_hash, kind, normalization, _sealing("holders", tenant, sealing))
+
+
+def insert_holders(rows: sqlite3.Connection, tenant: str, new: Sequence[tuple[bytes, str, int, int, bytes]]) -> None:
+    """Add (hash, kind, normalization, bucket key generation, sealed) where the hash has no row yet."""
+    rows.executemany(
+        "INSERT INTO holders (tenant, bucket, holder_hash, kind, normalization, bucket_key_generation, sealed) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, bucket, holder_hash) DO NOTHING",
+        [(tenant, holder_hash[0], holder_hash, *rest) for holder_hash, *rest in new],
+    )
+
+
+def select_scopes(rows: sqlite3.Connection, tenant: str, row_keys: Sequence[bytes]) -> Iterator[ScopeRow]:
+    """The scopes of these row keys that exist."""
+    return _select_scopes(rows, tenant, "row_key", row_keys)
+
+
+def select_scopes_by_id(rows: sqlite3.Connection, tenant: str, scope_ids: Sequence[bytes]) -> Iterator[ScopeRow]:
+    """The scopes of these ids that exist."""
+    return _select_scopes(rows, tenant, "scope_id", scope_ids)
+
+
+def insert_scopes(
+    rows: sqlite3.Connection, tenant: str, new: Sequence[tuple[bytes, bytes, bytes, str, str, int, bytes]]
+) -> None:
+    """Add (row key, scope id, holder hash, class, month, bucket key generation, sealed) where the row key is new."""
+    rows.executemany(
+        "INSERT INTO scopes "
+        "(tenant, bucket, row_key, scope_id, holder_hash, retention_class, month, bucket_key_generation, sealed) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, row_key) DO NOTHING",
+        [(tenant, each[2][0], *each) for each in new],
+    )
+
+
+def insert_links(rows: sqlite3.Connection, tenant: str, pairs: Sequence[tuple[bytes, bytes]]) -> None:
+    """Add (hash of the stand-in, hash of the person) where absent."""
+    rows.executemany(
+        "INSERT INTO links (tenant, stand_in_hash, person_hash) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        [(tenant, *pair) for pair in pairs],
+    )
+
+
+def select_links(
+    rows: sqlite3.Connection, tenant: str, pairs: Sequence[tuple[bytes, bytes]]
+) -> set[tuple[bytes, bytes]]:
+    """Those of these links that exist."""
+    found: set[tuple[bytes, bytes]] = set()
+    for chunk in _chunks(pairs):
+        wanted = ", ".join(["(?, ?)"] * len(chunk))
+        found.update(
+            rows.execute(
+                f"WITH wanted (stand_in, person) AS (VALUES {wanted}) "
+                "SELECT l.stand_in_hash, l.person_hash FROM wanted AS w CROSS JOIN links AS l "
+                "ON l.tenant = ? AND l.stand_in_hash = w.stand_in AND l.person_hash = w.person",
+                [value for pair in chunk for value in pair] + [tenant],
+            )
+        )
+    return found
+
+
+def _select_scopes(rows: sqlite3.Connection, tenant: str, by: str, values: Sequence[bytes]) -> Iterator[ScopeRow]:
+    for chunk in _chunks(values):
+        found = rows.execute(
+            f"SELECT r.row_key, r.scope_id, r.holder_hash, r.retention_class, r.month, {_SEALING} FROM scopes AS r "
+            f"LEFT JOIN bucket_keys AS b ON {_BUCKET_KEY} "
+            f"WHERE r.tenant = ? AND r.{by} IN ({', '.join('?' * len(chunk))})",
+            (tenant, *chunk),
+        )
+        for row_key, scope_id, holder_hash, retention_class, month, *sealing in found:
+            yield ScopeRow(row_key, scope_id, holder_hash, retention_class, month, _sealing("scopes", tenant, sealing))
+
+
+def _sealing(table: str, tenant: str, columns: Sequence[int | bytes | None]) -> Sealing:
+    bucket, generation, tenant_key_generation, sealed_bucket_key, sealed = columns
+    if not (
+        isinstance(bucket, int)
+        and isinstance(generation, int)
+        and isinstance(tenant_key_generation, int)
+        and isinstance(sealed_bucket_key, bytes)
+        and isinstance(sealed, bytes)
+    ):
+        where = f"{table} of tenant {tenant}"
+        raise IntegrityError(f"{where}: sealed under bucket key {bucket!r}.{generation!r}, which is not there")
+    return Sealing(bucket, generation, tenant_key_generation, sealed_bucket_key, sealed)
+
+
+def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), CHUNK_ROWS):
+        yield items[start : start + CHUNK_ROWS]
