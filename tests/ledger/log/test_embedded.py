@@ -1,0 +1,266 @@
+"""The embedded event log: the common promises, and those of a file."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sqlite3
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from ledger.errors import IntegrityError, Misconfigured, Unavailable
+from ledger.log import embedded_file, embedded_writer
+from ledger.log.embedded import EmbeddedLog
+from ledger.log.open import create_log
+from tests.ledger.log.conformance import DEADLINE_S, EventLogConformance, Stage, batch, check_whole, read_all
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+    """A new file with two partitions."""
+    stage = Stage(f"sqlite://{tmp_path}/log.sqlite?partitions=2")
+    await create_log(stage.url)
+    yield stage
+    await stage.close()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a new, empty log lies."""
+    EmbeddedLog.create(tmp_path / "log.sqlite", 2)
+    return tmp_path / "log.sqlite"
+
+
+async def opened(path: Path) -> EmbeddedLog:
+    """The log at `path`, started."""
+    log = EmbeddedLog(path)
+    await log.start()
+    return log
+
+
+class TestEmbeddedLog(EventLogConformance):
+    """The embedded event log keeps the promises of every event log."""
+
+
+def test_creating_never_overwrites(tmp_path: Path) -> None:
+    """A file that exists stays as it is, and nothing else is left behind."""
+    target = tmp_path / "log.sqlite"
+    target.write_bytes(b"something dear")
+    with pytest.raises(Misconfigured, match="never overwritten"):
+        EmbeddedLog.create(target, 2)
+    assert target.read_bytes() == b"something dear"
+    assert os.listdir(tmp_path) == ["log.sqlite"]
+
+
+async def test_opening_never_creates(tmp_path: Path) -> None:
+    """A log that has vanished is an error, not a new empty log."""
+    with pytest.raises(Misconfigured, match="there is no event log"):
+        await EmbeddedLog(tmp_path / "log.sqlite").start()
+    assert os.listdir(tmp_path) == []
+
+
+async def test_only_the_owner_can_read_the_files(path: Path) -> None:
+    """The file, its write-ahead log and its index are readable for nobody else."""
+    log = await opened(path)
+    await log.append(0, batch("a", 1), DEADLINE_S)
+    found = {each.name: stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()}
+    await log.close()
+    assert found == {"log.sqlite": 0o600, "log.sqlite-wal": 0o600, "log.sqlite-shm": 0o600}
+
+
+async def test_tells_its_incarnation_and_refuses_another(tmp_path: Path) -> None:
+    """Each file has an incarnation of its own; opening with another one's is an integrity error."""
+    first = EmbeddedLog.create(tmp_path / "a", 1)
+    second = EmbeddedLog.create(tmp_path / "b", 1)
+    assert len(first) == 16
+    assert first != second
+    log = EmbeddedLog(tmp_path / "a", incarnation=first)
+    await log.start()
+    assert log.incarnation == first
+    await log.close()
+    with pytest.raises(IntegrityError, match="made anew"):
+        await EmbeddedLog(tmp_path / "a", incarnation=second).start()
+
+
+async def test_refuses_another_number_of_partitions(path: Path) -> None:
+    """A URL that says another number of partitions than the file has is a mistake of the operator."""
+    with pytest.raises(Misconfigured, match="2 partitions, expected 3"):
+        await EmbeddedLog(path, partitions=3).start()
+
+
+async def test_refuses_what_is_no_event_log(tmp_path: Path) -> None:
+    """Another SQLite file, and a file that is none, are refused by name of the trouble."""
+    other = tmp_path / "other.sqlite"
+    connection = sqlite3.connect(other)
+    connection.execute("CREATE TABLE t (x)")
+    connection.close()
+    with pytest.raises(Misconfigured, match="not an event log"):
+        await EmbeddedLog(other).start()
+    (tmp_path / "text").write_bytes(b"no database at all" * 1000)
+    with pytest.raises(IntegrityError, match="damaged"):
+        await EmbeddedLog(tmp_path / "text").start()
+
+
+def test_every_durability_setting_is_made_and_read_back(path: Path) -> None:
+    """A writing connection has a synced write-ahead log, without memory mapping, and waits as long as it was told."""
+    connection = embedded_file.connect(path, writes=True, busy_ms=1234)
+    found = {
+        name: connection.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("journal_mode", "synchronous", "mmap_size", "busy_timeout", "fullfsync", "page_size")
+    }
+    connection.close()
+    assert found == {
+        "journal_mode": "wal",
+        "synchronous": 2,
+        "mmap_size": 0,
+        "busy_timeout": 1234,
+        "fullfsync": 1,
+        "page_size": embedded_file.PAGE_BYTES,
+    }
+
+
+def test_a_refused_setting_refuses_the_connection(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A setting that SQLite does not take is noticed, not hoped for."""
+    monkeypatch.setattr(embedded_file, "_PRAGMAS", (("synchronous", "FULL", 3),))
+    with pytest.raises(Misconfigured, match="would not set synchronous"):
+        embedded_file.connect(path, writes=True, busy_ms=1)
+
+
+def test_a_reading_connection_cannot_write(path: Path) -> None:
+    """What only reads is held to it by SQLite."""
+    connection = embedded_file.connect(path, writes=False, busy_ms=1)
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        connection.execute("UPDATE partition SET next_offset=7")
+    connection.close()
+
+
+async def test_a_file_replaced_while_open_stops_both_sides(path: Path) -> None:
+    """When another file takes the log's place, appends and reads fail as an integrity error from then on."""
+    log = await opened(path)
+    await log.append(0, batch("a", 3), DEADLINE_S)
+    shutil.copy(path, path.with_name("copy"))
+    path.with_name("copy").rename(path)
+    with pytest.raises(IntegrityError, match="replaced"):
+        await log.append(0, batch("b", 3), DEADLINE_S)
+    with pytest.raises(IntegrityError, match="replaced"):
+        await log.read(0, 0, records_max=10, bytes_max=1000, wait_s=0)
+    with pytest.raises(IntegrityError, match="replaced"):
+        await log.healthy()
+    path.unlink()
+    with pytest.raises(IntegrityError, match="deleted"):
+        await log.bounds(0)
+    await log.close()
+
+
+async def test_a_copy_restored_into_the_open_file_is_noticed(path: Path) -> None:
+    """Yesterday's content, restored into the open file by SQLite itself, ends before what is known: both sides stop."""
+    writer, reader = await opened(path), await opened(path)
+    await writer.append(0, batch("a", 3), DEADLINE_S)
+    live = sqlite3.connect(path)
+    yesterday = sqlite3.connect(":memory:")
+    live.backup(yesterday)
+    await writer.append(0, batch("b", 3), DEADLINE_S)
+    assert (await reader.bounds(0)).end == 6
+    yesterday.backup(live)
+    live.close()
+    yesterday.close()
+    with pytest.raises(IntegrityError, match="another copy"):
+        await writer.append(0, batch("c", 3), DEADLINE_S)
+    with pytest.raises(IntegrityError, match="another copy"):
+        await reader.bounds(0)
+    await writer.close()
+    await reader.close()
+    again = await opened(path)
+    with pytest.raises(IntegrityError, match="shorter"):
+        await again.reread(0, 5)
+    await again.close()
+
+
+async def test_a_missing_row_is_an_integrity_error(path: Path) -> None:
+    """A hole between offsets is never jumped over."""
+    log = await opened(path)
+    await log.append(0, batch("a", 9), DEADLINE_S)
+    connection = sqlite3.connect(path)
+    connection.execute("DELETE FROM record_0 WHERE offset=4")
+    connection.commit()
+    connection.close()
+    assert len(await log.read(0, 0, records_max=4, bytes_max=1 << 20, wait_s=0)) == 4
+    for start in (0, 4):
+        with pytest.raises(IntegrityError, match="lacks offset 4"):
+            await log.read(0, start, records_max=9, bytes_max=1 << 20, wait_s=0)
+    await log.close()
+
+
+async def test_damage_is_named_as_damage(path: Path) -> None:
+    """Bytes of the file that are no longer a database are a person's business, not a retry's."""
+    log = await opened(path)
+    await log.append(0, batch("a", 200, size=2000), DEADLINE_S)
+    await log.close()
+    whole = path.read_bytes()
+    path.write_bytes(whole[: embedded_file.PAGE_BYTES] + os.urandom(len(whole) - embedded_file.PAGE_BYTES))
+    with pytest.raises(IntegrityError, match="damaged"):
+        await opened(path)
+
+
+async def test_a_withdrawn_append_is_never_written(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An append whose deadline passes while it queues, or whose caller is cancelled, leaves no trace."""
+    log = await opened(path)
+    blocker = sqlite3.connect(path, isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    first = asyncio.create_task(log.append(0, batch("first", 1), DEADLINE_S))
+    await asyncio.sleep(0.1)
+    cancelled = asyncio.create_task(log.append(0, batch("cancelled", 1), DEADLINE_S))
+    with pytest.raises(Unavailable, match="did not begin"):
+        await log.append(0, batch("late", 1), 0.1)
+    cancelled.cancel()
+    await asyncio.wait({cancelled})
+    blocker.execute("COMMIT")
+    blocker.close()
+    assert await first == 0
+    await log.append(0, batch("last", 1), DEADLINE_S)
+    assert check_whole(await read_all(log, 0)) == {"first": 0, "last": 1}
+    await log.close()
+
+
+async def test_another_writer_in_the_way_is_unavailable(path: Path) -> None:
+    """A lock that another process holds for longer than `busy_ms` costs an answer, nothing else."""
+    log = EmbeddedLog(path, busy_ms=50)
+    await log.start()
+    blocker = sqlite3.connect(path, isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    with pytest.raises(Unavailable, match="SQLITE_BUSY"):
+        await log.append(0, batch("a", 1), DEADLINE_S)
+    with pytest.raises(Unavailable, match="SQLITE_BUSY"):
+        await log.healthy()
+    blocker.execute("COMMIT")
+    blocker.close()
+    assert await log.append(0, batch("b", 1), DEADLINE_S) == 0
+    await log.healthy()
+    await log.close()
+
+
+async def test_the_write_ahead_log_stays_small(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checkpoints let the write-ahead log begin anew, so it does not grow with what is appended."""
+    monkeypatch.setattr(embedded_writer, "CHECKPOINT_BYTES", 1_000_000)
+    log = await opened(path)
+    for number in range(30):
+        await log.append(0, batch(f"n{number}", 100, size=2500), DEADLINE_S)
+    size = path.with_name("log.sqlite-wal").stat().st_size
+    await log.close()
+    assert size < 4_000_000
+
+
+async def test_trimming_goes_in_steps(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long stretch is trimmed piece by piece, appends get their turn, and the result is the same."""
+    monkeypatch.setattr("ledger.log.embedded.TRIM_ROWS", 7)
+    log = await opened(path)
+    await log.append(0, batch("a", 100), DEADLINE_S)
+    await asyncio.gather(log.trim(0, 95), *(log.append(0, batch(f"n{n}", 2), DEADLINE_S) for n in range(10)))
+    bounds = await log.bounds(0)
+    assert (bounds.start, bounds.end) == (95, 120)
+    assert [each.offset for each in await read_all(log, 0, 95)] == list(range(95, 120))
+    await log.close()
