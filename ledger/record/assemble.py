@@ -13,14 +13,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Literal
 
 from ledger.errors import Rejected
 from ledger.keys.derive import content_key, submission_key
 from ledger.keys.provider import Grant, HolderRef, ScopeRef
 from ledger.merkle import leaf_hash
-from ledger.record.bodies import Values
 from ledger.record.content import ContentSealer
+from ledger.record.fields import Values
 from ledger.record.payload import BODY_FIELDS, encode_payload
 from ledger.record.submission import ENCODING, event_time_ms, submission_digest
 from ledger.record.translate import ContentInput, Submission
@@ -53,7 +54,13 @@ class Reception:
     @property
     def month(self) -> str:
         """The month of receipt, UTC, as `2026-11`."""
-        return datetime.fromtimestamp(self.received_at_us / 1e6, UTC).strftime("%Y-%m")
+        return month_of(self.received_at_us)
+
+
+@lru_cache(maxsize=64)
+def month_of(received_at_us: int) -> str:
+    """The month of a time of receipt, UTC, as `2026-11`. The events of a batch share their time, hence the memory."""
+    return datetime.fromtimestamp(received_at_us // 1_000_000, UTC).strftime("%Y-%m")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,19 +105,19 @@ def _stand_in(submission: Submission) -> HolderRef:
     return HolderRef("event", submission.event_id.hex())
 
 
-def _content_holders(submission: Submission, content: ContentInput) -> tuple[HolderRef, ...]:
-    if content.persons:
-        return tuple(HolderRef("person", each) for each in content.persons)
+def _content_holders(submission: Submission, persons: tuple[str, ...]) -> tuple[HolderRef, ...]:
+    if persons:
+        return tuple(HolderRef("person", each) for each in persons)
     return (_stand_in(submission),)
 
 
 def needs(submission: Submission, capture: Capture, month: str) -> Needs:
     """What to acquire before `assemble`. A session that names persons is linked to them."""
+    named = dict.fromkeys(content.persons for content in submission.contents if content.data is not None)
     scopes = {
         ScopeRef(holder, capture.retention_class, month): None
-        for content in submission.contents
-        if content.data is not None
-        for holder in _content_holders(submission, content)
+        for persons in named
+        for holder in _content_holders(submission, persons)
     }
     holders = {**dict.fromkeys(holders_of(submission)), **dict.fromkeys(scope.holder for scope in scopes)}
     links: Iterable[tuple[HolderRef, HolderRef]] = ()
@@ -146,12 +153,12 @@ def assemble(
     sealer: ContentSealer,
 ) -> AssembledEvent:
     """The event's canonical form. `digest` comes from `digest_of`; `grant` holds all that `needs` named."""
-    month = reception.month
     descriptors: list[Values] = []
     ciphertexts: list[tuple[str, bytes]] = []
     commitments: dict[str, bytes] = {}
+    scopes = _ScopesOf(submission, grant, capture.retention_class, reception.month)
     for content in submission.contents:
-        descriptor, ciphertext = _seal(content, submission, grant, capture, month, reception, limits, sealer)
+        descriptor, ciphertext = _seal(content, submission.event_id, scopes, reception.tenant, limits, sealer)
         descriptors.append(descriptor)
         if ciphertext is not None:
             ciphertexts.append((content.slot, ciphertext))
@@ -220,13 +227,32 @@ def _truncated(data: bytes, media_type: str, limit: int) -> bytes:
     return cut
 
 
+class _ScopesOf(dict[tuple[str, ...], list[tuple[bytes, bytes]]]):
+    """(scope id, key) in order of the ids, by the persons a content names. Most contents of an event name the same."""
+
+    def __init__(self, submission: Submission, grant: Grant, retention_class: str, month: str) -> None:
+        super().__init__()
+        self._submission = submission
+        self._grant = grant
+        self.retention_class = retention_class
+        self._month = month
+
+    def __missing__(self, persons: tuple[str, ...]) -> list[tuple[bytes, bytes]]:
+        granted = self._grant.scopes
+        found = {
+            scope.scope_id: scope.key
+            for holder in _content_holders(self._submission, persons)
+            for scope in (granted[ScopeRef(holder, self.retention_class, self._month)],)
+        }
+        self[persons] = sorted(found.items())
+        return self[persons]
+
+
 def _seal(
     content: ContentInput,
-    submission: Submission,
-    grant: Grant,
-    capture: Capture,
-    month: str,
-    reception: Reception,
+    event_id: bytes,
+    scopes: _ScopesOf,
+    tenant: str,
     limits: ContentLimits,
     sealer: ContentSealer,
 ) -> tuple[Values, bytes | None]:
@@ -242,7 +268,7 @@ def _seal(
         "keyed_digest": None,
         "keyed_digest_key_id": None,
         "scope_ids": [],
-        "retention_class": capture.retention_class,
+        "retention_class": scopes.retention_class,
         "declared_class": content.declared_class,
         "detected_class": "unspecified",
         "rule_pack": None,
@@ -255,19 +281,13 @@ def _seal(
     stored = data
     if len(data) > limits.content_bytes_max:
         stored = _truncated(data, content.media_type, limits.content_bytes_max)
-    scopes = {
-        scope.scope_id: scope.key
-        for holder in _content_holders(submission, content)
-        for scope in (grant.scopes[ScopeRef(holder, capture.retention_class, month)],)
-    }
-    key = content_key(list(scopes.items()), reception.tenant, submission.event_id, content.slot)
-    sealed = sealer.seal(stored, key, reception.tenant, submission.event_id, content.slot)
-    descriptor.update(
-        state="full" if stored is data else "truncated",
-        size=sealed.size,
-        original_size=len(data),
-        ciphertext_sha256=sealed.ciphertext_sha256,
-        commitment=sealed.commitment,
-        scope_ids=sorted(scopes),
-    )
+    held = scopes[content.persons]
+    key = content_key(held, tenant, event_id, content.slot)
+    sealed = sealer.seal(stored, key, tenant, event_id, content.slot)
+    descriptor["state"] = "full" if stored is data else "truncated"
+    descriptor["size"] = sealed.size
+    descriptor["original_size"] = len(data)
+    descriptor["ciphertext_sha256"] = sealed.ciphertext_sha256
+    descriptor["commitment"] = sealed.commitment
+    descriptor["scope_ids"] = [scope_id for scope_id, _ in held]
     return descriptor, sealed.ciphertext

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 
 import zstandard
@@ -26,7 +27,7 @@ from nacl.bindings import (
 )
 from nacl.exceptions import CryptoError
 
-from ledger.canonical import fixed, text
+from ledger.canonical import text
 from ledger.errors import IntegrityError
 
 SALT_BYTES = 32
@@ -35,8 +36,8 @@ TAG = "audit-ledger/content/v1"
 STORED_BYTES_MAX = 64 * 1024 * 1024
 """No content is larger, whatever the configuration says; bounds what opening one can cost."""
 
+EVENT_ID_BYTES = 16
 _TAG_BYTES = text.encode(TAG)
-_EVENT_ID = fixed(16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,15 @@ class OpenedContent:
 
 def associated_data(tenant: str, event_id: bytes, slot: str) -> bytes:
     """What binds a ciphertext to its place."""
-    return _TAG_BYTES + text.encode(tenant) + _EVENT_ID.encode(event_id) + text.encode(slot)
+    if len(event_id) != EVENT_ID_BYTES:
+        raise ValueError(f"an event id has {EVENT_ID_BYTES} bytes, got {len(event_id)}")
+    return b"".join((_TAG_BYTES, _text(tenant), event_id, _text(slot)))
+
+
+@lru_cache(maxsize=4_096)
+def _text(value: str) -> bytes:
+    """Tenants and slots are few, and every content needs both."""
+    return text.encode(value)
 
 
 def commitment(salt: bytes, stored: bytes) -> bytes:

@@ -84,13 +84,6 @@ def all_exactly(values: Sequence[bytes], length: int, field: str) -> list[bytes]
     return list(values)
 
 
-def symbol(number: int, symbols: Sequence[str], field: str) -> str:
-    """The symbol of an enum number."""
-    if not 0 <= number < len(symbols):
-        raise Rejected(field, f"unknown value {number}, expected 0 to {len(symbols) - 1}")
-    return symbols[number]
-
-
 def signed(value: int, field: str) -> int:
     """A count that the payload's 64-bit signed integer can hold."""
     if value > 0x7FFF_FFFF_FFFF_FFFF:

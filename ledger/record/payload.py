@@ -17,6 +17,7 @@ from typing import Any
 import fastavro
 
 from ledger.errors import IntegrityError
+from ledger.record.encode import compile_encoder
 from ledger.record.schemas import EVENT_RECORD, EVENT_RECORDS, HEADER_BYTES, PAYLOAD, PAYLOADS, Schema
 
 BODY_FIELDS: dict[str, str] = {
@@ -40,9 +41,13 @@ class UnknownSchema(IntegrityError):
     """The bytes claim a schema this build does not have; a newer build wrote them."""
 
 
+_payload = compile_encoder(PAYLOAD.definition)
+_event_record = compile_encoder(EVENT_RECORD.definition)
+
+
 def encode_payload(values: dict[str, Any]) -> bytes:
     """The canonical bytes of a payload. `ValueError` when a value does not fit the schema."""
-    return _encode(PAYLOAD, values)
+    return PAYLOAD.header + _payload(values)
 
 
 def decode_payload(data: bytes) -> dict[str, Any]:
@@ -53,20 +58,13 @@ def decode_payload(data: bytes) -> dict[str, Any]:
 def encode_event_record(payload: bytes, contents: list[tuple[str, bytes]]) -> bytes:
     """An event's value in the event log: its payload and its sealed contents as (slot, ciphertext)."""
     sealed = [{"slot": slot, "ciphertext": ciphertext} for slot, ciphertext in contents]
-    return _encode(EVENT_RECORD, {"payload": payload, "contents": sealed})
+    return EVENT_RECORD.header + _event_record({"payload": payload, "contents": sealed})
 
 
 def decode_event_record(data: bytes) -> tuple[bytes, list[tuple[str, bytes]]]:
     """The payload and the sealed contents of an event's value in the event log."""
     values = _decode(EVENT_RECORDS, data, "event record")
     return values["payload"], [(each["slot"], each["ciphertext"]) for each in values["contents"]]
-
-
-def _encode(schema: Schema, values: dict[str, Any]) -> bytes:
-    out = io.BytesIO()
-    out.write(schema.header)
-    fastavro.schemaless_writer(out, schema.parsed, values, strict=True)
-    return out.getvalue()
 
 
 def _decode(known: dict[bytes, Schema], data: bytes, what: str) -> dict[str, Any]:

@@ -57,3 +57,33 @@ PAYLOADS: dict[bytes, Schema] = {PAYLOAD.header: PAYLOAD}
 
 EVENT_RECORDS: dict[bytes, Schema] = {EVENT_RECORD.header: EVENT_RECORD}
 """Every event-record schema this build reads, by header."""
+
+
+def text_fields(schema: Schema) -> dict[str, tuple[tuple[str, str | None], ...]]:
+    """For each record inside `schema`, by the name of the field that holds it: its fields of text, and what they hold.
+
+    That is None for a text, "string" for a list of texts, and for a list of records the name under which they stand
+    here (the field's own, after its record's and a dot).
+    """
+    found: dict[str, tuple[tuple[str, str | None], ...]] = {}
+
+    def walk(record: dict[str, Any], key: str) -> None:
+        texts: list[tuple[str, str | None]] = []
+        for each in record["fields"]:
+            inner = each["type"][1] if isinstance(each["type"], list) else each["type"]
+            if inner == "string":
+                texts.append((each["name"], None))
+            elif isinstance(inner, dict) and inner["type"] == "array":
+                items = inner["items"]
+                if items == "string":
+                    texts.append((each["name"], "string"))
+                elif isinstance(items, dict) and items["type"] == "record":
+                    inside = f"{key}.{each['name']}" if key else each["name"]
+                    texts.append((each["name"], inside))
+                    walk(items, inside)
+            elif isinstance(inner, dict) and inner["type"] == "record":
+                walk(inner, each["name"])
+        found[key] = tuple(texts)
+
+    walk(schema.definition, "")
+    return found

@@ -1,8 +1,8 @@
 """An event as submitted: its deterministic bytes, its keyed digest, and its times.
 
-*Encoding `pb1`.* The event's protobuf message in wire format with: fields in ascending order of their numbers, unset and
-default values of fields without presence left out, numbers packed where proto3 packs them, shortest varints, nothing
-unknown. protobuf's deterministic serialization writes exactly this for our messages, which have no maps and no
+*Encoding `pb1`.* The event's protobuf message in wire format with: fields in ascending order of their numbers, unset
+and default values of fields without presence left out, numbers packed where proto3 packs them, shortest varints,
+nothing unknown. protobuf's deterministic serialization writes exactly this for our messages, which have no maps and no
 extensions; a test holds it against an encoder of its own. Fields a newer producer knows and this gateway doesn't are
 refused, not dropped: dropping would lose evidence in silence and give two bodies one digest.
 
@@ -27,16 +27,23 @@ _TAG = text.encode("audit-ledger/submission/v1")
 
 def parse_event(data: bytes) -> pb.Event:
     """The event in `data`; `Rejected` when it is malformed or holds fields unknown to this build."""
+    return parse_submission(data)[0]
+
+
+def parse_submission(data: bytes) -> tuple[pb.Event, bytes]:
+    """The event in `data` and its encoding `pb1`; raises like `parse_event`."""
     event = pb.Event()
     try:
         event.ParseFromString(data)
     except DecodeError:
         raise Rejected("", "not a valid Event: truncated, malformed, or text that is not UTF-8") from None
-    size = event.ByteSize()
     event.DiscardUnknownFields()
-    if event.ByteSize() != size:
+    encoded = event.SerializeToString(deterministic=True)
+    # Where this is what came, nothing was discarded; that is so for nearly every producer. Others may have written the
+    # same fields in another way: there the sizes with and without the unknown ones tell.
+    if encoded != data and pb.Event.FromString(data).ByteSize() != len(encoded):
         raise Rejected("", "holds fields this gateway does not know; it would lose them. Upgrade the gateway first")
-    return event
+    return event, encoded
 
 
 def submission_bytes(event: pb.Event) -> bytes:

@@ -2,27 +2,20 @@
 
 `translate` is the one place that decides where a submitted value goes: into the payload (names, numbers, times,
 digests), into a content (free text, bytes), or behind a pseudonym (persons; the identifier itself becomes the content
-`actor.user` or `subjects.<n>`). It needs no key and no clock. What depends on those is added by `ledger.record.assemble`.
+`actor.user` or `subjects.<n>`). It needs no key and no clock; `ledger.record.assemble` adds what depends on those.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from ledger.errors import Rejected
-from ledger.record.bodies import BODIES, Values, moment, symbol
-from ledger.record.names import (
-    bounded,
-    check_no_identifier,
-    exactly,
-    finite,
-    identifier,
-    name,
-    names,
-    signed,
-)
-
+from ledger.record.bodies import BODIES
+from ledger.record.fields import Values, fields_of, moment, number, symbol
+from ledger.record.names import bounded, check_no_identifier, exactly, identifier, name, names, signed
+from ledger.record.payload import BODY_FIELDS
+from ledger.record.schemas import PAYLOAD, text_fields
 from ledger.record.submission import check_event_id
 from ledger.v1 import event_pb2 as pb
 
@@ -90,10 +83,14 @@ class _Contents:
         elif which == "data":
             data = content.data
         default_type = "text/plain" if which == "text" else "application/octet-stream"
-        persons = tuple(identifier(each, f"{path}.persons[{i}]") for i, each in enumerate(content.persons))
-        bounded(persons, f"{path}.persons")
-        self.persons.update(dict.fromkeys(persons))
-        declared = symbol(content.classification, "Classification", f"{path}.classification")
+        persons = self.everyone
+        if content.persons:
+            bounded(content.persons, f"{path}.persons")
+            persons = tuple(identifier(each, f"{path}.persons[{i}]") for i, each in enumerate(content.persons))
+            self.persons.update(dict.fromkeys(persons))
+        declared = self.event_class
+        if content.classification:
+            declared = symbol(content.classification, "Classification", f"{path}.classification")
         self.found.append(
             ContentInput(
                 slot=slot,
@@ -101,8 +98,8 @@ class _Contents:
                 media_type=name(content.media_type, f"{path}.media_type") or default_type,
                 data=data,
                 reference=name(content.reference, f"{path}.reference"),
-                declared_class=self.event_class if declared == "unspecified" else declared,
-                persons=persons or self.everyone,
+                declared_class=declared,
+                persons=persons,
             )
         )
 
@@ -130,10 +127,8 @@ def translate(event: pb.Event) -> Submission:
         contents.found.append(_identity(f"subjects.{i}", subject))
     body = BODIES[kind](getattr(event, kind), contents.take)
     persons = tuple(dict.fromkeys([*everyone, *contents.persons]))
-    exempt = CLEAR_PERSON_FIELDS.get(kind, ())
-    check_no_identifier(
-        _texts({**envelope, kind: {key: value for key, value in body.items() if key not in exempt}}), persons
-    )
+    if persons:
+        check_no_identifier(_names_of(envelope, kind, body, contents.found, subjects), persons)
     return Submission(
         event_id=event.event_id,
         kind=kind,
@@ -151,71 +146,109 @@ def _identity(slot: str, person: str) -> ContentInput:
     return ContentInput(slot, slot, "text/plain", person.encode("utf-8"), None, "confidential", (person,))
 
 
-def _texts(values: Any, path: str = "") -> list[tuple[str, str]]:
-    """Every name in a structure with its path."""
-    if isinstance(values, str):
-        return [(path, values)]
-    if isinstance(values, dict):
-        return [pair for key, each in values.items() if each for pair in _texts(each, f"{path}.{key}" if path else key)]
-    if isinstance(values, list):
-        return [pair for i, each in enumerate(values) for pair in _texts(each, f"{path}[{i}]")]
-    return []
+_TEXTS = text_fields(PAYLOAD)
+"""By record, the payload fields that hold names (texts, not enums), and what they hold."""
+
+
+def _names_of(
+    envelope: Values,
+    kind: str,
+    body: Values,
+    contents: list[ContentInput],
+    subjects: tuple[tuple[str, str | None], ...],
+) -> Iterator[tuple[str, str]]:
+    """Every submitted name that goes into the payload, with its path; accountable people's are left out."""
+    for attribute, path in _ENVELOPE_PATHS:
+        if envelope[attribute]:
+            yield path, envelope[attribute]
+    for i, each in enumerate(envelope["derived_fields"]):
+        yield f"derived_fields[{i}]", each
+    for i, (_, relation) in enumerate(subjects):
+        if relation:
+            yield f"subjects[{i}].relation", relation
+    yield from _texts_in(body, BODY_FIELDS[kind], kind, CLEAR_PERSON_FIELDS.get(kind, ()))
+    for content in contents:
+        yield f"{content.field}.media_type", content.media_type
+        if content.reference:
+            yield f"{content.field}.reference", content.reference
+
+
+def _texts_in(values: Values, record: str, path: str, exempt: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
+    for attribute, inside in _TEXTS[record]:
+        value = values[attribute]
+        if not value or attribute in exempt:
+            continue
+        if inside is None:
+            yield f"{path}.{attribute}", value
+        elif inside == "string":
+            for i, each in enumerate(value):
+                yield f"{path}.{attribute}[{i}]", each
+        else:
+            for i, each in enumerate(value):
+                yield from _texts_in(each, inside, f"{path}.{attribute}[{i}]")
+
+
+def _prefixed(prefix: str, path: str, *attributes: str) -> tuple[tuple[str, str, str], ...]:
+    """Payload field, attribute and path of each name in a group of the envelope."""
+    return tuple((prefix + attribute, attribute, where) for attribute, where in fields_of(path, *attributes))
+
+
+_ENVELOPE_NAMES = {
+    "producer": _prefixed("producer_", "producer", "service", "version", "environment", "instance"),
+    "actor": (
+        *_prefixed("actor_", "actor", "service", "agent", "agent_version"),
+        *_prefixed("", "actor", "role", "grant_id", "grant_scope", "credential_id", "identity_attribute"),
+    ),
+    "story": _prefixed("", "story", "session_id", "correlation_id"),
+    "purpose": _prefixed("", "purpose", "ai_system_id", "use_case_id", "purpose"),
+    "policy_decision": _prefixed("decision_", "policy_decision", "policy_id", "policy_revision", "rule"),
+}
+"""Group of the envelope to its names."""
+
+_ENVELOPE_PATHS = (
+    ("actor_user_relation", "actor.user.relation"),
+    *((attribute, path) for group in _ENVELOPE_NAMES.values() for attribute, _, path in group),
+)
+_NO_NAMES: Values = dict.fromkeys(attribute for attribute, _ in _ENVELOPE_PATHS)
 
 
 def _envelope(event: pb.Event, kind: str) -> Values:
-    producer, actor, story, purpose = event.producer, event.actor, event.story, event.purpose
-    policy = event.policy_decision
+    producer, actor, story = event.producer, event.actor, event.story
     phase = symbol(event.phase - 1 if event.phase else 0, "Phase", "phase")
     operation_id = exactly(event.operation_id, 16, "operation_id")
     if phase != "single" and operation_id is None:
         raise Rejected("operation_id", f"is required for phase {phase}: it joins the phases of one operation")
-    sampling = None
-    if producer.HasField("declared_sampling"):
-        sampling = finite(producer.declared_sampling, "producer.declared_sampling")
-        if not 0 < sampling <= 1:
-            raise Rejected("producer.declared_sampling", "expected a fraction above 0, at most 1")
-    bounded(event.derived_fields, "derived_fields")
-    return {
-        "event_id": event.event_id,
-        "kind": kind,
-        "phase": phase,
-        "operation_id": operation_id,
-        "amends_event_id": exactly(event.amends_event_id, 16, "amends_event_id"),
-        "occurred_at": moment(event, "occurred_at", "occurred_at"),
-        "producer_service": name(producer.service, "producer.service"),
-        "producer_version": name(producer.version, "producer.version"),
-        "producer_environment": name(producer.environment, "producer.environment"),
-        "producer_instance": name(producer.instance, "producer.instance"),
-        "producer_boot_id": exactly(producer.boot_id, 16, "producer.boot_id"),
-        "producer_sequence": signed(producer.sequence, "producer.sequence") or None,
-        "capture_path": symbol(producer.capture_path, "CapturePath", "producer.capture_path"),
-        "declared_sampling": sampling,
-        "dropped_count": signed(producer.dropped_count, "producer.dropped_count"),
-        "derived_fields": names(event.derived_fields, "derived_fields"),
-        "actor_user_relation": name(actor.user.relation, "actor.user.relation"),
-        "actor_service": name(actor.service, "actor.service"),
-        "actor_agent": name(actor.agent, "actor.agent"),
-        "actor_agent_version": name(actor.agent_version, "actor.agent_version"),
-        "role": name(actor.role, "actor.role"),
-        "grant_id": name(actor.grant_id, "actor.grant_id"),
-        "grant_scope": name(actor.grant_scope, "actor.grant_scope"),
-        "credential_id": name(actor.credential_id, "actor.credential_id"),
-        "identity_source": symbol(actor.identity_source, "IdentitySource", "actor.identity_source"),
-        "identity_attribute": name(actor.identity_attribute, "actor.identity_attribute"),
-        "session_id": name(story.session_id, "story.session_id"),
-        "session_ordinal": signed(story.session_ordinal, "story.session_ordinal")
-        if story.HasField("session_ordinal")
-        else None,
-        "correlation_id": name(story.correlation_id, "story.correlation_id"),
-        "parent_event_id": exactly(story.parent_event_id, 16, "story.parent_event_id"),
-        "trace_id": exactly(story.trace_id, 16, "story.trace_id"),
-        "span_id": exactly(story.span_id, 8, "story.span_id"),
-        "ai_system_id": name(purpose.ai_system_id, "purpose.ai_system_id"),
-        "use_case_id": name(purpose.use_case_id, "purpose.use_case_id"),
-        "purpose": name(purpose.purpose, "purpose.purpose"),
-        "decision": symbol(policy.verdict, "Verdict", "policy_decision.verdict"),
-        "decision_policy_id": name(policy.policy_id, "policy_decision.policy_id"),
-        "decision_policy_revision": name(policy.policy_revision, "policy_decision.policy_revision"),
-        "decision_rule": name(policy.rule, "policy_decision.rule"),
-        "declared_class": symbol(event.classification, "Classification", "classification"),
-    }
+    sampling = number(producer, "declared_sampling", "producer.declared_sampling")
+    if sampling is not None and not 0 < sampling <= 1:
+        raise Rejected("producer.declared_sampling", "expected a fraction above 0, at most 1")
+    envelope = dict(_NO_NAMES)
+    for group, texts in _ENVELOPE_NAMES.items():
+        if event.HasField(group):
+            message = getattr(event, group)
+            for payload_field, attribute, path in texts:
+                if value := getattr(message, attribute):
+                    envelope[payload_field] = name(value, path)
+    ordinal = story.session_ordinal if story.HasField("session_ordinal") else None
+    envelope.update(
+        event_id=event.event_id,
+        kind=kind,
+        phase=phase,
+        operation_id=operation_id,
+        amends_event_id=exactly(event.amends_event_id, 16, "amends_event_id"),
+        occurred_at=moment(event, "occurred_at", "occurred_at"),
+        producer_boot_id=exactly(producer.boot_id, 16, "producer.boot_id"),
+        producer_sequence=signed(producer.sequence, "producer.sequence") or None,
+        capture_path=symbol(producer.capture_path, "CapturePath", "producer.capture_path"),
+        declared_sampling=sampling,
+        dropped_count=signed(producer.dropped_count, "producer.dropped_count"),
+        derived_fields=names(event.derived_fields, "derived_fields"),
+        actor_user_relation=name(actor.user.relation, "actor.user.relation"),
+        identity_source=symbol(actor.identity_source, "IdentitySource", "actor.identity_source"),
+        session_ordinal=None if ordinal is None else signed(ordinal, "story.session_ordinal"),
+        parent_event_id=exactly(story.parent_event_id, 16, "story.parent_event_id"),
+        trace_id=exactly(story.trace_id, 16, "story.trace_id"),
+        span_id=exactly(story.span_id, 8, "story.span_id"),
+        decision=symbol(event.policy_decision.verdict, "Verdict", "policy_decision.verdict"),
+        declared_class=symbol(event.classification, "Classification", "classification"),
+    )
+    return envelope
