@@ -10,7 +10,6 @@ The result is final: payload bytes, leaf hash, ciphertexts. Assembling the same 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -49,7 +48,7 @@ class Reception:
     gateway_id: str
     gateway_build: str
     submitted_by: str
-    authentication_method: Literal["none", "mtls", "jwt", "local"]
+    authentication_method: Literal["none", "mtls", "jwt", "local", "token"]
 
     @property
     def month(self) -> str:
@@ -112,7 +111,11 @@ def _content_holders(submission: Submission, persons: tuple[str, ...]) -> tuple[
 
 
 def needs(submission: Submission, capture: Capture, month: str) -> Needs:
-    """What to acquire before `assemble`. A session that names persons is linked to them."""
+    """What to acquire before `assemble`.
+
+    The persons named are linked to the session, and to the event that this one amends: contents taken before anybody
+    knew whose they were stand under those, and an erasure must find them.
+    """
     named = dict.fromkeys(content.persons for content in submission.contents if content.data is not None)
     scopes = {
         ScopeRef(holder, capture.retention_class, month): None
@@ -120,10 +123,12 @@ def needs(submission: Submission, capture: Capture, month: str) -> Needs:
         for holder in _content_holders(submission, persons)
     }
     holders = {**dict.fromkeys(holders_of(submission)), **dict.fromkeys(scope.holder for scope in scopes)}
-    links: Iterable[tuple[HolderRef, HolderRef]] = ()
-    if submission.session_id is not None and submission.persons:
-        session = HolderRef("session", submission.session_id)
-        links = ((session, HolderRef("person", each)) for each in submission.persons)
+    stand_ins = []
+    if submission.session_id is not None:
+        stand_ins.append(HolderRef("session", submission.session_id))
+    if submission.envelope["amends_event_id"] is not None:
+        stand_ins.append(HolderRef("event", submission.envelope["amends_event_id"].hex()))
+    links = ((stand_in, HolderRef("person", each)) for stand_in in stand_ins for each in submission.persons)
     return Needs(tuple(holders), tuple(scopes), tuple(links))
 
 
@@ -219,12 +224,13 @@ def _with_commitments(submission: Submission, commitments: dict[str, bytes]) -> 
     return body
 
 
-def _truncated(data: bytes, media_type: str, limit: int) -> bytes:
-    """The first `limit` bytes; for text, back to the last whole character."""
-    cut = data[:limit]
-    if media_type.startswith("text/") or media_type.endswith("json"):
-        return cut.decode("utf-8", errors="ignore").encode("utf-8")
-    return cut
+def _truncated(data: bytes, media_type: str | None, limit: int) -> bytes:
+    """The first `limit` bytes, or up to three fewer: text in UTF-8 is not cut inside a character."""
+    end, kind = limit, (media_type or "").partition(";")[0].strip().lower()
+    if kind.startswith("text/") or kind.endswith(("json", "xml")):
+        while end > max(limit - 3, 0) and data[end] & 0xC0 == 0x80:
+            end -= 1
+    return data[:end]
 
 
 class _ScopesOf(dict[tuple[str, ...], list[tuple[bytes, bytes]]]):
@@ -256,13 +262,13 @@ def _seal(
     limits: ContentLimits,
     sealer: ContentSealer,
 ) -> tuple[Values, bytes | None]:
-    """The descriptor of one content and its ciphertext (None where it is kept by reference)."""
+    """The descriptor of one content and its ciphertext (None where there is none: by reference, or absent)."""
     descriptor: Values = {
         "slot": content.slot,
-        "state": "by_reference",
+        "state": "absent" if content.reference is None else "by_reference",
         "media_type": content.media_type,
-        "size": 0,
-        "original_size": 0,
+        "size": None,
+        "original_size": None,
         "ciphertext_sha256": None,
         "commitment": None,
         "keyed_digest": None,

@@ -6,6 +6,7 @@ are permanent: `input`, `output`, `retrieved.<n>.text`, ... as they stand here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from ledger.errors import Rejected
 from ledger.record.fields import (
     TakeContent,
     Values,
+    count,
     counts_in,
     fields_of,
     moment,
@@ -22,8 +24,10 @@ from ledger.record.fields import (
     symbol,
     take_contents,
 )
-from ledger.record.names import all_exactly, bounded, exactly, finite, name, names, required, signed
+from ledger.record.names import IDS_MAX, all_exactly, bounded, exactly, finite, name, names, required, signed
 from ledger.v1 import event_pb2 as pb
+
+_MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 
 _REQUEST_NAMES = fields_of(
     "request",
@@ -50,7 +54,7 @@ _REQUEST_COUNTS = fields_of(
     "tokens_reasoning",
     "latency_ms",
     "time_to_first_token_ms",
-    "cost_micros",
+    "cost_nanos",
 )
 _REQUEST_CONTENTS = fields_of(
     "request",
@@ -182,6 +186,8 @@ def change(body: pb.Change, take: TakeContent) -> Values:
         "artifact_sha256": exactly(body.artifact_sha256, 32, f"{p}.artifact_sha256"),
         "action": symbol(body.action, "ChangeAction", f"{p}.action"),
         "author": name(body.author, f"{p}.author"),
+        "author_standing": symbol(body.author_standing, "ReviewStanding", f"{p}.author_standing"),
+        "author_source": name(body.author_source, f"{p}.author_source"),
         "reviewers": [
             {
                 "name": required(each.name, f"{p}.reviewers[{i}].name"),
@@ -207,8 +213,8 @@ def _evaluation(body: pb.Evaluation, p: str) -> Values:
         "artifact_sha256": exactly(body.artifact_sha256, 32, f"{p}.artifact_sha256"),
         "run_id": name(body.run_id, f"{p}.run_id"),
         "metric": required(body.metric, f"{p}.metric"),
-        "score": finite(body.score, f"{p}.score"),
-        "threshold": finite(body.threshold, f"{p}.threshold"),
+        "score": number(body, "score", f"{p}.score"),
+        "threshold": number(body, "threshold", f"{p}.threshold"),
         "verdict": symbol(body.verdict, "EvaluationVerdict", f"{p}.verdict"),
     }
 
@@ -263,8 +269,8 @@ def erasure(body: pb.Erasure, take: TakeContent) -> Values:
     p = "erasure"
     take_contents(body, fields_of(p, "reason"), take)
     return {
-        "pseudonyms": all_exactly(body.pseudonyms, 16, f"{p}.pseudonyms"),
-        "scope_ids": all_exactly(body.scope_ids, 16, f"{p}.scope_ids"),
+        "pseudonyms": all_exactly(body.pseudonyms, 16, f"{p}.pseudonyms", IDS_MAX),
+        "scope_ids": all_exactly(body.scope_ids, 16, f"{p}.scope_ids", IDS_MAX),
         "legal_ground": name(body.legal_ground, f"{p}.legal_ground"),
         "approvers": names(body.approvers, f"{p}.approvers"),
         "contents_count": signed(body.contents_count, f"{p}.contents_count"),
@@ -274,6 +280,7 @@ def erasure(body: pb.Erasure, take: TakeContent) -> Values:
 
 
 def _key_ids(values: Any, field: str) -> list[bytes]:
+    bounded(values, field, IDS_MAX)
     for i, value in enumerate(values):
         if not 0 < len(value) <= 32:
             raise Rejected(f"{field}[{i}]", f"expected 1 to 32 bytes, got {len(value)}")
@@ -286,7 +293,8 @@ def legal_hold(body: pb.LegalHold, take: TakeContent) -> Values:
     take_contents(body, fields_of(p, "reason"), take)
     return {
         "hold_id": required(body.hold_id, f"{p}.hold_id"),
-        "pseudonyms": all_exactly(body.pseudonyms, 16, f"{p}.pseudonyms"),
+        "pseudonyms": all_exactly(body.pseudonyms, 16, f"{p}.pseudonyms", IDS_MAX),
+        "scope_ids": all_exactly(body.scope_ids, 16, f"{p}.scope_ids", IDS_MAX),
         "legal_ground": name(body.legal_ground, f"{p}.legal_ground"),
         "approvers": names(body.approvers, f"{p}.approvers"),
         "released": optional(body, "released"),
@@ -299,12 +307,19 @@ def expiry(body: pb.Expiry, take: TakeContent) -> Values:
     take_contents(body, fields_of(p, "reason"), take)
     return {
         "retention_class": required(body.retention_class, f"{p}.retention_class"),
-        "month": required(body.month, f"{p}.month"),
+        "month": _month(body.month, f"{p}.month"),
         "legal_ground": name(body.legal_ground, f"{p}.legal_ground"),
+        "approvers": names(body.approvers, f"{p}.approvers"),
         "contents_count": signed(body.contents_count, f"{p}.contents_count"),
         "keys_destroyed": signed(body.keys_destroyed, f"{p}.keys_destroyed"),
         "key_ids_destroyed": _key_ids(body.key_ids_destroyed, f"{p}.key_ids_destroyed"),
     }
+
+
+def _month(value: str, field: str) -> str:
+    if not _MONTH.fullmatch(value):
+        raise Rejected(field, "expected a month such as 2026-11")
+    return value
 
 
 def operation(body: pb.Operation, take: TakeContent) -> Values:
@@ -316,9 +331,11 @@ def operation(body: pb.Operation, take: TakeContent) -> Values:
     return {
         "action": symbol(body.action, "OperationAction", f"{p}.action"),
         "target": name(body.target, f"{p}.target"),
+        "legal_ground": name(body.legal_ground, f"{p}.legal_ground"),
         "approvers": names(body.approvers, f"{p}.approvers"),
-        "count": signed(body.count, f"{p}.count"),
+        "count": count(body, "count", f"{p}.count"),
         "succeeded": optional(body, "succeeded"),
+        "key_ids_destroyed": _key_ids(body.key_ids_destroyed, f"{p}.key_ids_destroyed"),
     }
 
 

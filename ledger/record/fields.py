@@ -85,6 +85,11 @@ def counts_in(message: Any, fields: Fields) -> Values:
     }
 
 
+def count(message: Any, attribute: str, field: str) -> int | None:
+    """A count, None where unset."""
+    return signed(getattr(message, attribute), field) if message.HasField(attribute) else None
+
+
 def number(message: Any, attribute: str, field: str) -> float | None:
     """A finite number, None where unset."""
     return finite(getattr(message, attribute), field) if message.HasField(attribute) else None

@@ -18,6 +18,8 @@ NAME_CHARACTERS_MAX = 256
 NAME_WORDS_MAX = 8
 IDENTIFIER_CHARACTERS_MAX = 512
 LIST_ITEMS_MAX = 256
+IDS_MAX = 4_096
+"""Of a list of ids of keys, scopes or pseudonyms: an erasure names every month and class of a person."""
 IDENTIFIER_CHARACTERS_LEAST = 4
 
 
@@ -49,10 +51,10 @@ def names(values: Sequence[str], field: str) -> list[str]:
     return [required(value, f"{field}[{i}]") for i, value in enumerate(values)]
 
 
-def bounded(values: Sequence[object], field: str) -> None:
+def bounded(values: Sequence[object], field: str, most: int = LIST_ITEMS_MAX) -> None:
     """Refuses lists longer than any event needs."""
-    if len(values) > LIST_ITEMS_MAX:
-        raise Rejected(field, f"at most {LIST_ITEMS_MAX} items, got {len(values)}")
+    if len(values) > most:
+        raise Rejected(field, f"at most {most} items, got {len(values)}")
 
 
 def identifier(value: str, field: str) -> str:
@@ -75,9 +77,9 @@ def exactly(value: bytes, length: int, field: str) -> bytes | None:
     return value
 
 
-def all_exactly(values: Sequence[bytes], length: int, field: str) -> list[bytes]:
+def all_exactly(values: Sequence[bytes], length: int, field: str, most: int = LIST_ITEMS_MAX) -> list[bytes]:
     """A list of byte strings of a fixed length."""
-    bounded(values, field)
+    bounded(values, field, most)
     for i, value in enumerate(values):
         if len(value) != length:
             raise Rejected(f"{field}[{i}]", f"expected {length} bytes, got {len(value)}")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from ledger.errors import Rejected
 from ledger.record.bodies import BODIES
-from ledger.record.fields import Values, fields_of, moment, number, symbol
+from ledger.record.fields import Values, count, fields_of, moment, number, symbol
 from ledger.record.names import bounded, check_no_identifier, exactly, identifier, name, names, signed
 from ledger.record.payload import BODY_FIELDS
 from ledger.record.schemas import PAYLOAD, text_fields
@@ -27,18 +27,26 @@ CLEAR_PERSON_FIELDS = {
     "finding": ("owner",),
     "erasure": ("approvers",),
     "legal_hold": ("approvers",),
+    "expiry": ("approvers",),
     "operation": ("approvers", "target"),
 }
 """Body fields that hold accountable people in clear, exempt from the identifier check."""
 
 
+_MEDIA_TYPES = {"text": "text/plain", "data": "application/octet-stream"}
+"""What a content is when the producer does not say; of one that is not here, nothing is known."""
+
+
 @dataclass(frozen=True, slots=True)
 class ContentInput:
-    """One content as submitted. `data` is None where it is kept by reference. `persons` are identifiers."""
+    """One content as submitted. `data` is None where it is kept by reference (`reference` says where) or absent (None).
+
+    `persons` are identifiers.
+    """
 
     slot: str
     field: str
-    media_type: str
+    media_type: str | None
     data: bytes | None
     reference: str | None
     declared_class: str
@@ -76,13 +84,16 @@ class _Contents:
     def take(self, slot: str, path: str, content: pb.Content) -> None:
         which = content.WhichOneof("body")
         if which is None:
-            raise Rejected(path, "has neither text nor data nor a reference")
+            raise Rejected(path, "has neither text nor data nor a reference, nor is it declared absent")
+        if which == "absent" and not content.absent:
+            raise Rejected(f"{path}.absent", "is false; a content that is there has text, data or a reference")
+        if which == "reference" and not content.reference:
+            raise Rejected(f"{path}.reference", "is empty")
         data = None
         if which == "text":
             data = content.text.encode("utf-8")
         elif which == "data":
             data = content.data
-        default_type = "text/plain" if which == "text" else "application/octet-stream"
         persons = self.everyone
         if content.persons:
             bounded(content.persons, f"{path}.persons")
@@ -95,7 +106,7 @@ class _Contents:
             ContentInput(
                 slot=slot,
                 field=path,
-                media_type=name(content.media_type, f"{path}.media_type") or default_type,
+                media_type=name(content.media_type, f"{path}.media_type") or _MEDIA_TYPES.get(which),
                 data=data,
                 reference=name(content.reference, f"{path}.reference"),
                 declared_class=declared,
@@ -168,7 +179,8 @@ def _names_of(
             yield f"subjects[{i}].relation", relation
     yield from _texts_in(body, BODY_FIELDS[kind], kind, CLEAR_PERSON_FIELDS.get(kind, ()))
     for content in contents:
-        yield f"{content.field}.media_type", content.media_type
+        if content.media_type:
+            yield f"{content.field}.media_type", content.media_type
         if content.reference:
             yield f"{content.field}.reference", content.reference
 
@@ -240,7 +252,7 @@ def _envelope(event: pb.Event, kind: str) -> Values:
         producer_sequence=signed(producer.sequence, "producer.sequence") or None,
         capture_path=symbol(producer.capture_path, "CapturePath", "producer.capture_path"),
         declared_sampling=sampling,
-        dropped_count=signed(producer.dropped_count, "producer.dropped_count"),
+        dropped_count=count(producer, "dropped_count", "producer.dropped_count"),
         derived_fields=names(event.derived_fields, "derived_fields"),
         actor_user_relation=name(actor.user.relation, "actor.user.relation"),
         identity_source=symbol(actor.identity_source, "IdentitySource", "actor.identity_source"),

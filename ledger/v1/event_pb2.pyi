@@ -387,20 +387,22 @@ class Event(_message.Message):
     def __init__(self, event_id: _Optional[bytes] = ..., phase: _Optional[_Union[Phase, str]] = ..., operation_id: _Optional[bytes] = ..., amends_event_id: _Optional[bytes] = ..., occurred_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., producer: _Optional[_Union[Producer, _Mapping]] = ..., actor: _Optional[_Union[Actor, _Mapping]] = ..., subjects: _Optional[_Iterable[_Union[Person, _Mapping]]] = ..., story: _Optional[_Union[Story, _Mapping]] = ..., purpose: _Optional[_Union[Purpose, _Mapping]] = ..., policy_decision: _Optional[_Union[PolicyDecision, _Mapping]] = ..., classification: _Optional[_Union[Classification, str]] = ..., derived_fields: _Optional[_Iterable[str]] = ..., request: _Optional[_Union[AiRequest, _Mapping]] = ..., tool_call: _Optional[_Union[ToolCall, _Mapping]] = ..., change: _Optional[_Union[Change, _Mapping]] = ..., decision: _Optional[_Union[Decision, _Mapping]] = ..., finding: _Optional[_Union[Finding, _Mapping]] = ..., access: _Optional[_Union[Access, _Mapping]] = ..., erasure: _Optional[_Union[Erasure, _Mapping]] = ..., legal_hold: _Optional[_Union[LegalHold, _Mapping]] = ..., expiry: _Optional[_Union[Expiry, _Mapping]] = ..., operation: _Optional[_Union[Operation, _Mapping]] = ...) -> None: ...
 
 class Content(_message.Message):
-    __slots__ = ("media_type", "text", "data", "reference", "classification", "persons")
+    __slots__ = ("media_type", "text", "data", "reference", "absent", "classification", "persons")
     MEDIA_TYPE_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     DATA_FIELD_NUMBER: _ClassVar[int]
     REFERENCE_FIELD_NUMBER: _ClassVar[int]
+    ABSENT_FIELD_NUMBER: _ClassVar[int]
     CLASSIFICATION_FIELD_NUMBER: _ClassVar[int]
     PERSONS_FIELD_NUMBER: _ClassVar[int]
     media_type: str
     text: str
     data: bytes
     reference: str
+    absent: bool
     classification: Classification
     persons: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, media_type: _Optional[str] = ..., text: _Optional[str] = ..., data: _Optional[bytes] = ..., reference: _Optional[str] = ..., classification: _Optional[_Union[Classification, str]] = ..., persons: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, media_type: _Optional[str] = ..., text: _Optional[str] = ..., data: _Optional[bytes] = ..., reference: _Optional[str] = ..., absent: _Optional[bool] = ..., classification: _Optional[_Union[Classification, str]] = ..., persons: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Person(_message.Message):
     __slots__ = ("identifier", "relation")
@@ -495,7 +497,7 @@ class PolicyDecision(_message.Message):
     def __init__(self, verdict: _Optional[_Union[Verdict, str]] = ..., policy_id: _Optional[str] = ..., policy_revision: _Optional[str] = ..., rule: _Optional[str] = ...) -> None: ...
 
 class AiRequest(_message.Message):
-    __slots__ = ("operation", "vendor", "model_requested", "model_answered", "region", "region_source", "endpoint_tier", "deployment", "vendor_account", "vendor_project", "provider_request_id", "store_requested", "prompts", "temperature", "top_p", "tokens_max", "seed", "parameters", "retrieved", "finish_reason_raw", "finish_reason", "tokens_in", "tokens_out", "tokens_cached", "tokens_reasoning", "latency_ms", "time_to_first_token_ms", "cost_micros", "currency", "streamed", "error_class", "guardrails", "output_delivered", "system_instructions", "input", "variables", "tool_definitions", "output", "reasoning", "error_text")
+    __slots__ = ("operation", "vendor", "model_requested", "model_answered", "region", "region_source", "endpoint_tier", "deployment", "vendor_account", "vendor_project", "provider_request_id", "store_requested", "prompts", "temperature", "top_p", "tokens_max", "seed", "parameters", "retrieved", "finish_reason_raw", "finish_reason", "tokens_in", "tokens_out", "tokens_cached", "tokens_reasoning", "latency_ms", "time_to_first_token_ms", "cost_nanos", "currency", "streamed", "error_class", "guardrails", "output_delivered", "system_instructions", "input", "variables", "tool_definitions", "output", "reasoning", "error_text")
     OPERATION_FIELD_NUMBER: _ClassVar[int]
     VENDOR_FIELD_NUMBER: _ClassVar[int]
     MODEL_REQUESTED_FIELD_NUMBER: _ClassVar[int]
@@ -523,7 +525,7 @@ class AiRequest(_message.Message):
     TOKENS_REASONING_FIELD_NUMBER: _ClassVar[int]
     LATENCY_MS_FIELD_NUMBER: _ClassVar[int]
     TIME_TO_FIRST_TOKEN_MS_FIELD_NUMBER: _ClassVar[int]
-    COST_MICROS_FIELD_NUMBER: _ClassVar[int]
+    COST_NANOS_FIELD_NUMBER: _ClassVar[int]
     CURRENCY_FIELD_NUMBER: _ClassVar[int]
     STREAMED_FIELD_NUMBER: _ClassVar[int]
     ERROR_CLASS_FIELD_NUMBER: _ClassVar[int]
@@ -563,7 +565,7 @@ class AiRequest(_message.Message):
     tokens_reasoning: int
     latency_ms: int
     time_to_first_token_ms: int
-    cost_micros: int
+    cost_nanos: int
     currency: str
     streamed: bool
     error_class: str
@@ -576,7 +578,7 @@ class AiRequest(_message.Message):
     output: Content
     reasoning: Content
     error_text: Content
-    def __init__(self, operation: _Optional[_Union[AiOperation, str]] = ..., vendor: _Optional[str] = ..., model_requested: _Optional[str] = ..., model_answered: _Optional[str] = ..., region: _Optional[str] = ..., region_source: _Optional[str] = ..., endpoint_tier: _Optional[str] = ..., deployment: _Optional[str] = ..., vendor_account: _Optional[str] = ..., vendor_project: _Optional[str] = ..., provider_request_id: _Optional[str] = ..., store_requested: _Optional[bool] = ..., prompts: _Optional[_Iterable[_Union[PromptUse, _Mapping]]] = ..., temperature: _Optional[float] = ..., top_p: _Optional[float] = ..., tokens_max: _Optional[int] = ..., seed: _Optional[int] = ..., parameters: _Optional[_Iterable[_Union[NamedNumber, _Mapping]]] = ..., retrieved: _Optional[_Iterable[_Union[RetrievedDocument, _Mapping]]] = ..., finish_reason_raw: _Optional[str] = ..., finish_reason: _Optional[_Union[FinishReason, str]] = ..., tokens_in: _Optional[int] = ..., tokens_out: _Optional[int] = ..., tokens_cached: _Optional[int] = ..., tokens_reasoning: _Optional[int] = ..., latency_ms: _Optional[int] = ..., time_to_first_token_ms: _Optional[int] = ..., cost_micros: _Optional[int] = ..., currency: _Optional[str] = ..., streamed: _Optional[bool] = ..., error_class: _Optional[str] = ..., guardrails: _Optional[_Iterable[_Union[GuardrailResult, _Mapping]]] = ..., output_delivered: _Optional[_Union[Delivery, str]] = ..., system_instructions: _Optional[_Union[Content, _Mapping]] = ..., input: _Optional[_Union[Content, _Mapping]] = ..., variables: _Optional[_Union[Content, _Mapping]] = ..., tool_definitions: _Optional[_Union[Content, _Mapping]] = ..., output: _Optional[_Union[Content, _Mapping]] = ..., reasoning: _Optional[_Union[Content, _Mapping]] = ..., error_text: _Optional[_Union[Content, _Mapping]] = ...) -> None: ...
+    def __init__(self, operation: _Optional[_Union[AiOperation, str]] = ..., vendor: _Optional[str] = ..., model_requested: _Optional[str] = ..., model_answered: _Optional[str] = ..., region: _Optional[str] = ..., region_source: _Optional[str] = ..., endpoint_tier: _Optional[str] = ..., deployment: _Optional[str] = ..., vendor_account: _Optional[str] = ..., vendor_project: _Optional[str] = ..., provider_request_id: _Optional[str] = ..., store_requested: _Optional[bool] = ..., prompts: _Optional[_Iterable[_Union[PromptUse, _Mapping]]] = ..., temperature: _Optional[float] = ..., top_p: _Optional[float] = ..., tokens_max: _Optional[int] = ..., seed: _Optional[int] = ..., parameters: _Optional[_Iterable[_Union[NamedNumber, _Mapping]]] = ..., retrieved: _Optional[_Iterable[_Union[RetrievedDocument, _Mapping]]] = ..., finish_reason_raw: _Optional[str] = ..., finish_reason: _Optional[_Union[FinishReason, str]] = ..., tokens_in: _Optional[int] = ..., tokens_out: _Optional[int] = ..., tokens_cached: _Optional[int] = ..., tokens_reasoning: _Optional[int] = ..., latency_ms: _Optional[int] = ..., time_to_first_token_ms: _Optional[int] = ..., cost_nanos: _Optional[int] = ..., currency: _Optional[str] = ..., streamed: _Optional[bool] = ..., error_class: _Optional[str] = ..., guardrails: _Optional[_Iterable[_Union[GuardrailResult, _Mapping]]] = ..., output_delivered: _Optional[_Union[Delivery, str]] = ..., system_instructions: _Optional[_Union[Content, _Mapping]] = ..., input: _Optional[_Union[Content, _Mapping]] = ..., variables: _Optional[_Union[Content, _Mapping]] = ..., tool_definitions: _Optional[_Union[Content, _Mapping]] = ..., output: _Optional[_Union[Content, _Mapping]] = ..., reasoning: _Optional[_Union[Content, _Mapping]] = ..., error_text: _Optional[_Union[Content, _Mapping]] = ...) -> None: ...
 
 class PromptUse(_message.Message):
     __slots__ = ("prompt_id", "revision", "role", "template_sha256")
@@ -685,7 +687,7 @@ class Approval(_message.Message):
     def __init__(self, approver: _Optional[str] = ..., verdict: _Optional[_Union[ApprovalVerdict, str]] = ..., decided_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Change(_message.Message):
-    __slots__ = ("artifact_kind", "artifact_id", "from_revision", "to_revision", "artifact_sha256", "action", "author", "reviewers", "ticket", "evaluations", "input_sha256", "consent_reference", "owner", "effective_at", "tenants", "artifact_text", "description", "reason")
+    __slots__ = ("artifact_kind", "artifact_id", "from_revision", "to_revision", "artifact_sha256", "action", "author", "reviewers", "ticket", "evaluations", "input_sha256", "consent_reference", "owner", "effective_at", "tenants", "author_standing", "author_source", "artifact_text", "description", "reason")
     ARTIFACT_KIND_FIELD_NUMBER: _ClassVar[int]
     ARTIFACT_ID_FIELD_NUMBER: _ClassVar[int]
     FROM_REVISION_FIELD_NUMBER: _ClassVar[int]
@@ -701,6 +703,8 @@ class Change(_message.Message):
     OWNER_FIELD_NUMBER: _ClassVar[int]
     EFFECTIVE_AT_FIELD_NUMBER: _ClassVar[int]
     TENANTS_FIELD_NUMBER: _ClassVar[int]
+    AUTHOR_STANDING_FIELD_NUMBER: _ClassVar[int]
+    AUTHOR_SOURCE_FIELD_NUMBER: _ClassVar[int]
     ARTIFACT_TEXT_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
@@ -719,10 +723,12 @@ class Change(_message.Message):
     owner: str
     effective_at: _timestamp_pb2.Timestamp
     tenants: _containers.RepeatedScalarFieldContainer[str]
+    author_standing: ReviewStanding
+    author_source: str
     artifact_text: Content
     description: Content
     reason: Content
-    def __init__(self, artifact_kind: _Optional[_Union[ArtifactKind, str]] = ..., artifact_id: _Optional[str] = ..., from_revision: _Optional[str] = ..., to_revision: _Optional[str] = ..., artifact_sha256: _Optional[bytes] = ..., action: _Optional[_Union[ChangeAction, str]] = ..., author: _Optional[str] = ..., reviewers: _Optional[_Iterable[_Union[Reviewer, _Mapping]]] = ..., ticket: _Optional[str] = ..., evaluations: _Optional[_Iterable[_Union[Evaluation, _Mapping]]] = ..., input_sha256: _Optional[_Iterable[bytes]] = ..., consent_reference: _Optional[str] = ..., owner: _Optional[str] = ..., effective_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., tenants: _Optional[_Iterable[str]] = ..., artifact_text: _Optional[_Union[Content, _Mapping]] = ..., description: _Optional[_Union[Content, _Mapping]] = ..., reason: _Optional[_Union[Content, _Mapping]] = ...) -> None: ...
+    def __init__(self, artifact_kind: _Optional[_Union[ArtifactKind, str]] = ..., artifact_id: _Optional[str] = ..., from_revision: _Optional[str] = ..., to_revision: _Optional[str] = ..., artifact_sha256: _Optional[bytes] = ..., action: _Optional[_Union[ChangeAction, str]] = ..., author: _Optional[str] = ..., reviewers: _Optional[_Iterable[_Union[Reviewer, _Mapping]]] = ..., ticket: _Optional[str] = ..., evaluations: _Optional[_Iterable[_Union[Evaluation, _Mapping]]] = ..., input_sha256: _Optional[_Iterable[bytes]] = ..., consent_reference: _Optional[str] = ..., owner: _Optional[str] = ..., effective_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., tenants: _Optional[_Iterable[str]] = ..., author_standing: _Optional[_Union[ReviewStanding, str]] = ..., author_source: _Optional[str] = ..., artifact_text: _Optional[_Union[Content, _Mapping]] = ..., description: _Optional[_Union[Content, _Mapping]] = ..., reason: _Optional[_Union[Content, _Mapping]] = ...) -> None: ...
 
 class Reviewer(_message.Message):
     __slots__ = ("name", "standing", "source")
@@ -835,29 +841,32 @@ class Erasure(_message.Message):
     def __init__(self, pseudonyms: _Optional[_Iterable[bytes]] = ..., scope_ids: _Optional[_Iterable[bytes]] = ..., legal_ground: _Optional[str] = ..., approvers: _Optional[_Iterable[str]] = ..., contents_count: _Optional[int] = ..., keys_destroyed: _Optional[int] = ..., key_ids_destroyed: _Optional[_Iterable[bytes]] = ..., reason: _Optional[_Union[Content, _Mapping]] = ...) -> None: ...
 
 class LegalHold(_message.Message):
-    __slots__ = ("hold_id", "pseudonyms", "legal_ground", "approvers", "released", "reason")
+    __slots__ = ("hold_id", "pseudonyms", "legal_ground", "approvers", "released", "scope_ids", "reason")
     HOLD_ID_FIELD_NUMBER: _ClassVar[int]
     PSEUDONYMS_FIELD_NUMBER: _ClassVar[int]
     LEGAL_GROUND_FIELD_NUMBER: _ClassVar[int]
     APPROVERS_FIELD_NUMBER: _ClassVar[int]
     RELEASED_FIELD_NUMBER: _ClassVar[int]
+    SCOPE_IDS_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     hold_id: str
     pseudonyms: _containers.RepeatedScalarFieldContainer[bytes]
     legal_ground: str
     approvers: _containers.RepeatedScalarFieldContainer[str]
     released: bool
+    scope_ids: _containers.RepeatedScalarFieldContainer[bytes]
     reason: Content
-    def __init__(self, hold_id: _Optional[str] = ..., pseudonyms: _Optional[_Iterable[bytes]] = ..., legal_ground: _Optional[str] = ..., approvers: _Optional[_Iterable[str]] = ..., released: _Optional[bool] = ..., reason: _Optional[_Union[Content, _Mapping]] = ...) -> None: ...
+    def __init__(self, hold_id: _Optional[str] = ..., pseudonyms: _Optional[_Iterable[bytes]] = ..., legal_ground: _Optional[str] = ..., approvers: _Optional[_Iterable[str]] = ..., released: _Optional[bool] = ..., scope_ids: _Optional[_Iterable[bytes]] = ..., reason: _Optional[_Union[Content, _Mapping]] = ...) -> None: ...
 
 class Expiry(_message.Message):
-    __slots__ = ("retention_class", "month", "legal_ground", "contents_count", "keys_destroyed", "key_ids_destroyed", "reason")
+    __slots__ = ("retention_class", "month", "legal_ground", "contents_count", "keys_destroyed", "key_ids_destroyed", "approvers", "reason")
     RETENTION_CLASS_FIELD_NUMBER: _ClassVar[int]
     MONTH_FIELD_NUMBER: _ClassVar[int]
     LEGAL_GROUND_FIELD_NUMBER: _ClassVar[int]
     CONTENTS_COUNT_FIELD_NUMBER: _ClassVar[int]
     KEYS_DESTROYED_FIELD_NUMBER: _ClassVar[int]
     KEY_IDS_DESTROYED_FIELD_NUMBER: _ClassVar[int]
+    APPROVERS_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     retention_class: str
     month: str
@@ -865,21 +874,26 @@ class Expiry(_message.Message):
     contents_count: int
     keys_destroyed: int
     key_ids_destroyed: _containers.RepeatedScalarFieldContainer[bytes]
+    approvers: _containers.RepeatedScalarFieldContainer[str]
     reason: Content
-    def __init__(self, retention_class: _Optional[str] = ..., month: _Optional[str] = ..., legal_ground: _Optional[str] = ..., contents_count: _Optional[int] = ..., keys_destroyed: _Optional[int] = ..., key_ids_destroyed: _Optional[_Iterable[bytes]] = ..., reason: _Optional[_Union[Content, _Mapping]] = ...) -> None: ...
+    def __init__(self, retention_class: _Optional[str] = ..., month: _Optional[str] = ..., legal_ground: _Optional[str] = ..., contents_count: _Optional[int] = ..., keys_destroyed: _Optional[int] = ..., key_ids_destroyed: _Optional[_Iterable[bytes]] = ..., approvers: _Optional[_Iterable[str]] = ..., reason: _Optional[_Union[Content, _Mapping]] = ...) -> None: ...
 
 class Operation(_message.Message):
-    __slots__ = ("action", "target", "approvers", "count", "succeeded", "reason")
+    __slots__ = ("action", "target", "approvers", "count", "succeeded", "legal_ground", "key_ids_destroyed", "reason")
     ACTION_FIELD_NUMBER: _ClassVar[int]
     TARGET_FIELD_NUMBER: _ClassVar[int]
     APPROVERS_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
     SUCCEEDED_FIELD_NUMBER: _ClassVar[int]
+    LEGAL_GROUND_FIELD_NUMBER: _ClassVar[int]
+    KEY_IDS_DESTROYED_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     action: OperationAction
     target: str
     approvers: _containers.RepeatedScalarFieldContainer[str]
     count: int
     succeeded: bool
+    legal_ground: str
+    key_ids_destroyed: _containers.RepeatedScalarFieldContainer[bytes]
     reason: Content
-    def __init__(self, action: _Optional[_Union[OperationAction, str]] = ..., target: _Optional[str] = ..., approvers: _Optional[_Iterable[str]] = ..., count: _Optional[int] = ..., succeeded: _Optional[bool] = ..., reason: _Optional[_Union[Content, _Mapping]] = ...) -> None: ...
+    def __init__(self, action: _Optional[_Union[OperationAction, str]] = ..., target: _Optional[str] = ..., approvers: _Optional[_Iterable[str]] = ..., count: _Optional[int] = ..., succeeded: _Optional[bool] = ..., legal_ground: _Optional[str] = ..., key_ids_destroyed: _Optional[_Iterable[bytes]] = ..., reason: _Optional[_Union[Content, _Mapping]] = ...) -> None: ...
