@@ -13,7 +13,7 @@ The ledger's name is recorded by `initialise`: under another name every origin w
 would verify. The number of partitions is that of `_system`'s logs; it may grow by another `initialise`, never shrink.
 
 What is made here is durable when the call returns. Answers come from memory for at most `CACHE_LEASE_S`, only for what
-exists, so a tenant made by another process is seen at once.
+exists, so a tenant made by another process is seen at once (and a partition added by one, when the memory is over).
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -99,13 +99,21 @@ class TrustedKeys:
     ledger: str
     keys: tuple[TrustedKey, ...]
     logs: tuple[TrustedLog, ...] = ()
+    _key_by_id: Mapping[tuple[Role, bytes], tuple[TrustedKey, VerifierKey]] = field(
+        init=False, repr=False, compare=False
+    )
+    _log_by_id: Mapping[bytes, TrustedLog] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         check_ledger_name(self.ledger)
-        identities = [(key.role, key.verifier.key_id) for key in self.keys]
-        if len(set(identities)) != len(identities):
+        # A sealer asks for every receipt: computed once, not at each question.
+        object.__setattr__(
+            self, "_key_by_id", {(key.role, key.verifier.key_id): (key, key.verifier) for key in self.keys}
+        )
+        object.__setattr__(self, "_log_by_id", {log.log_id: log for log in self.logs})
+        if len(self._key_by_id) != len(self.keys):
             raise Misconfigured("trusted keys: two of one role have one key id; expected each once")
-        if len({log.log_id for log in self.logs}) != len(self.logs):
+        if len(self._log_by_id) != len(self.logs):
             raise Misconfigured("trusted logs: two have one log id; expected each once")
         if len({(log.tenant, log.shard) for log in self.logs}) != len(self.logs):
             raise Misconfigured("trusted logs: two have one tenant and shard; expected each once")
@@ -121,11 +129,12 @@ class TrustedKeys:
 
     def key(self, role: Role, key_id: bytes, at: datetime) -> VerifierKey:
         """The key of this role and id for what was signed `at`; `IntegrityError` when unknown or past its range."""
-        for key in self.keys:
-            if key.role == role and key.verifier.key_id == key_id:
-                self._require_good(key, at)
-                return key.verifier
-        raise IntegrityError(f"{role} key {key_id.hex()}: not among the trusted keys of {self.ledger}")
+        found = self._key_by_id.get((role, key_id))
+        if found is None:
+            raise IntegrityError(f"{role} key {key_id.hex()}: not among the trusted keys of {self.ledger}")
+        key, verifier = found
+        _require_good(key, at)
+        return verifier
 
     def verifiers(self, role: Role, name: str, at: datetime) -> tuple[VerifierKey, ...]:
         """The keys of a role that were good `at`, under the note key name `name` (a checkpoint's origin)."""
@@ -136,7 +145,7 @@ class TrustedKeys:
 
     def log(self, log_id: bytes) -> TrustedLog | None:
         """The log of this id, None when the verifier was not told of it."""
-        return next((log for log in self.logs if log.log_id == log_id), None)
+        return self._log_by_id.get(log_id)
 
     @classmethod
     def load(cls, path: Path) -> TrustedKeys:
@@ -209,13 +218,12 @@ class TrustedKeys:
             raise
         sync_folder(path.parent)
 
-    def _require_good(self, key: TrustedKey, at: datetime) -> None:
-        if not key.good_at(at):
-            end = "not retired" if key.not_after is None else f"before {_time_text(key.not_after)}"
-            raise IntegrityError(
-                f"{key.role} key {key.name}: signed at {_time_text(at)}, but it is good from "
-                f"{_time_text(key.not_before)}, {end}"
-            )
+
+def _require_good(key: TrustedKey, at: datetime) -> None:
+    if not key.good_at(at):
+        end = "not retired" if key.not_after is None else f"before {_time_text(key.not_after)}"
+        good = f"from {_time_text(key.not_before)}, {end}"
+        raise IntegrityError(f"{key.role} key {key.name}: signed at {_time_text(at)}, but it is good {good}")
 
 
 def _parse_key(value: object, where: str) -> TrustedKey:

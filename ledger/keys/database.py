@@ -28,7 +28,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
-from typing import NoReturn
+from typing import NoReturn, Self
 
 from ledger.errors import IntegrityError, Misconfigured, Unavailable
 from ledger.keys.master import require_private, sync_folder
@@ -58,7 +58,7 @@ class KeyDatabase:
                 raise
 
     @classmethod
-    def create(cls, path: Path, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> KeyDatabase:
+    def create(cls, path: Path, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> Self:
         """A new database with empty tables; `Misconfigured` when there is one already."""
         try:
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -82,7 +82,7 @@ class KeyDatabase:
         return database
 
     @classmethod
-    def open(cls, path: Path, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> KeyDatabase:
+    def open(cls, path: Path, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> Self:
         """An existing database; `Misconfigured` when it is absent, open to others or of another schema."""
         try:
             require_private(path, os.stat(path))

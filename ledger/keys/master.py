@@ -81,12 +81,15 @@ class LocalMasterKey:
     def load(cls, path: Path) -> LocalMasterKey:
         """The key of an existing file; `Misconfigured` when it is absent, malformed or open to others."""
         try:
-            handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            # O_NONBLOCK: a pipe in the key's place is refused below, not waited for.
+            handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as error:
             raise Misconfigured(f"{path}: cannot read the master key file: {error.strerror}") from None
-        with open(handle, "rb") as file:
+        try:
             require_private(path, os.fstat(handle))
-            content = file.read(FILE_BYTES + 1)
+            content = os.read(handle, FILE_BYTES + 1)
+        finally:
+            os.close(handle)
         if len(content) != FILE_BYTES or not content.endswith(b"\n"):
             raise Misconfigured(f"{path}: expected {FILE_BYTES} bytes of base64 and a newline, found another content")
         try:
