@@ -1,7 +1,7 @@
 """Reading the rounds of a partition in order, each checked before it is believed.
 
-For each round: its signature by a ledger key that was valid at its sealing time; the SHA-256 of its bundle; the rules of
-`ledger.segments.state`; the placements it commits. Events and contents files are not read here: who opens one checks
+For each round: its signature by a ledger key that was valid at its sealing time; the SHA-256 of its bundle; the rules
+of `ledger.segments.state`; the placements it commits. Events and contents files are not read here: who opens one checks
 its digest then.
 """
 
@@ -47,7 +47,7 @@ class History:
     def published(self) -> list[int]:
         """The numbers of all rounds there are, sorted. A hole in them is somebody's finding, not this method's."""
         found = (
-            names.round_number(name) for name in self._store.list(names.partition_folder(self.partition, "rounds"))
+            names.round_number(name) for name in self._store.names_in(names.partition_folder(self.partition, "rounds"))
         )
         return sorted(number for number in found if number is not None)
 
@@ -102,9 +102,10 @@ class History:
             at = datetime.fromtimestamp(round_.sealed_at_us / 1_000_000, UTC)
         except (ValueError, OverflowError, OSError):
             raise IntegrityError(f"{where}: its sealing time is not a time") from None
-        key = self._keys.key("ledger", signed.key_id, at)
-        if key is None:
-            raise BadSignature(f"{where}: signed by key {signed.key_id.hex()}, which is not a trusted ledger key")
+        try:
+            key = self._keys.key("ledger", signed.key_id, at)
+        except IntegrityError as error:
+            raise BadSignature(f"{where}: {error}") from None
         verify(signed, key, where)
         return round_, signed.body
 

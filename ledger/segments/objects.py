@@ -36,7 +36,7 @@ class ObjectStore(Protocol):
     def exists(self, name: str) -> bool:
         """Whether there is such an object."""
 
-    def list(self, prefix: str) -> list[str]:
+    def names_in(self, prefix: str) -> list[str]:
         """The names directly under the folder `prefix`, sorted; empty when there is none."""
 
     def remove(self, name: str) -> None:
@@ -102,8 +102,8 @@ class FileStore:
         """See `ObjectStore.exists`."""
         return self.path(name).is_file()
 
-    def list(self, prefix: str) -> list[str]:
-        """See `ObjectStore.list`."""
+    def names_in(self, prefix: str) -> list[str]:
+        """See `ObjectStore.names_in`."""
         folder = self.path(prefix)
         try:
             found = os.listdir(folder)

@@ -7,18 +7,21 @@ through it, so none of them can believe what another refuses:
  R2  it names the digest of the round before;
  R3  it carries the compact range of the rounds' tree as the rounds before give it;
  R4  its sealing time is not before the previous one's;
- R5  its stretch begins where the last one ended, in the same incarnation (a gap or new-epoch round may differ, and says why);
+ R5  its stretch begins where the last one ended, in the same incarnation (a gap or a
+     new-epoch round may differ, and says why);
  R6  a heartbeat reads nothing and adds nothing;
  R7  its entries are sorted, one a label; the bundle holds exactly one statement for each, with that digest, and the
      label is that of the statement's log;
- R8  each statement goes on from its log's head: index, chain, previous statement, tree; its compact range gives its root;
- R9  roles of files are unique, names are those of this round, and the events file has as many rows as the statements add;
+ R8  each statement goes on from its log's head: index, chain, previous statement, tree; its compact range
+     gives its root;
+ R9  roles of files are unique, names are those of this round, and the events file has as many rows
+     as the statements add;
  R10 a placement it commits descends from the log's last one and covers a tree size the log had.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from ledger.errors import IntegrityError
@@ -77,6 +80,10 @@ class PartitionState:
     def head(self, log_id: bytes) -> LogHead:
         """Where a log stands; a log without statements stands at its beginning."""
         return self.logs.get(log_id, NEW_LOG)
+
+    def copy(self) -> PartitionState:
+        """A state that goes on by itself."""
+        return replace(self, logs=dict(self.logs))
 
     def apply(self, round_: Round, body: bytes, statements: list[bytes], decoded: list[Statement]) -> None:
         """Moves on by one round. `statements` are the bundle's, in its order, `decoded` the same as values.
