@@ -82,7 +82,7 @@ async def read_all(log: EventLog, partition: int, start: int = 0) -> list[Stored
     found: list[StoredRecord] = []
     end = (await log.bounds(partition)).end
     while start + len(found) < end:
-        found += await log.read(partition, start + len(found), records_max=500, bytes_max=1 << 22, wait_s=5)
+        found += await log.read(partition, start + len(found), records_max=5_000, bytes_max=1 << 23, wait_s=5)
     return found
 
 
@@ -166,9 +166,10 @@ class EventLogConformance:
         for offset in range(20):
             found = await log.read(0, offset, records_max=7, bytes_max=1 << 20, wait_s=0)
             assert [each.offset for each in found] == list(range(offset, min(offset + 7, 20)))
-        for bytes_max, expected in ((1, 1), (1500, 1), (3100, 3)):
+        for bytes_max, most in ((1, 1), (1500, 1), (3100, 3)):
             found = await log.read(0, 3, records_max=100, bytes_max=bytes_max, wait_s=0)
-            assert [each.offset for each in found] == list(range(3, 3 + expected))
+            assert 1 <= len(found) <= most
+            assert [each.offset for each in found] == list(range(3, 3 + len(found)))
         again = await log.read(0, 0, records_max=2, bytes_max=1 << 20, wait_s=0)
         assert [each.offset for each in again] == [0, 1]
 

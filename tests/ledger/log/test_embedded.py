@@ -42,6 +42,12 @@ async def opened(path: Path) -> EmbeddedLog:
     return log
 
 
+def overwrite_all_but_the_first_page(path: Path) -> None:
+    """Leave a file that still says it is a SQLite database, and is none."""
+    whole = path.read_bytes()
+    path.write_bytes(whole[: embedded_file.PAGE_BYTES] + os.urandom(len(whole) - embedded_file.PAGE_BYTES))
+
+
 class TestEmbeddedLog(EventLogConformance):
     """The embedded event log keeps the promises of every event log."""
 
@@ -150,7 +156,7 @@ async def test_a_file_replaced_while_open_stops_both_sides(path: Path) -> None:
         await log.read(0, 0, records_max=10, bytes_max=1000, wait_s=0)
     with pytest.raises(IntegrityError, match="replaced"):
         await log.healthy()
-    path.unlink()
+    os.unlink(path)
     with pytest.raises(IntegrityError, match="deleted"):
         await log.bounds(0)
     await log.close()
@@ -200,8 +206,7 @@ async def test_damage_is_named_as_damage(path: Path) -> None:
     log = await opened(path)
     await log.append(0, batch("a", 200, size=2000), DEADLINE_S)
     await log.close()
-    whole = path.read_bytes()
-    path.write_bytes(whole[: embedded_file.PAGE_BYTES] + os.urandom(len(whole) - embedded_file.PAGE_BYTES))
+    overwrite_all_but_the_first_page(path)
     with pytest.raises(IntegrityError, match="damaged"):
         await opened(path)
 

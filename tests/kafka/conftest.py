@@ -1,0 +1,5 @@
+"""Fixtures of the Kafka tests."""
+
+from tests.kafka.broker import kafka
+
+__all__ = ["kafka"]
