@@ -1,17 +1,22 @@
 """Many Avro datums as Arrow columns, at millions a second.
 
-polars decodes an Avro Object Container File natively; we build one in memory whose block is the concatenated datums. Three
-things make that exact:
+polars decodes an Avro Object Container File natively; we build one in memory whose block is the concatenated datums.
+Four things make that exact, so that a batch decodes here just when each of its datums decodes by itself
+(`ledger.record.payload.decode_datum`), to the same values:
 
 - *Boundaries.* Concatenation trusts every datum to end where its bytes end. A random 16-byte guard stands in front of
   each datum as an extra first field, and once more behind the last one, before a copy of the first datum: if any datum
   ran over its end or stopped short of it, some later guard differs from the one expected. The guard is fresh for each
   batch, so that no datum can contain it on purpose.
-- *Types.* polars knows no references to named types and no enums inside other types. The columnar schema inlines the
-  first and reads the second as `long` (an enum is written as its zigzag index, which is how a long is written); indexes
-  are turned into symbols afterwards, column by column.
-- *Failure.* A batch that does not decode, or whose guards differ, is `NotColumnar`; the caller then decodes datum by
-  datum to find the bad one. Nothing is decided from a batch that failed.
+- *Types.* polars knows no references to named types and no enums inside other types, and takes any byte but 1 for
+  false. The columnar schema inlines the first, reads enums as `long` (an enum is written as its zigzag index, which is
+  how a long is written) and booleans as one fixed byte; both are turned into symbols and truth values afterwards, and
+  what is neither is refused.
+- *One encoding.* Avro allows several for the same values, and readers differ in what they make of them. Each datum must
+  be as long as its values need (`ledger.record.lengths`), and its texts must be UTF-8.
+- *Failure.* A batch that fails in any of this is `NotColumnar`; the caller then decodes datum by datum to find the bad
+  one. Nothing is decided from a batch that failed. Where polars panics over hostile bytes it says so on stderr, with
+  positions and lengths, never with bytes.
 """
 
 from __future__ import annotations
@@ -19,14 +24,18 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
 from ledger.errors import IntegrityError
+from ledger.record.lengths import OutOfRange, row_lengths
+from ledger.record.payload import decode_datum
 from ledger.record.schemas import HEADER_BYTES, Schema
 
 _SYNC = bytes(16)
@@ -41,23 +50,41 @@ def decode_columns(schema: Schema, data: Sequence[bytes]) -> pa.Table:
     """The fields of `schema` as Arrow columns, one row for each single-object encoding in `data`.
 
     Every item must carry the schema's header; that is the caller's check. Fixed types come as large_binary, enums as
-    large_string.
+    large_string. `NotColumnar` when any item is not the one encoding of a value of the schema.
     """
     if not data:
         raise ValueError("at least one datum is needed")
     guard = os.urandom(16)
     body = guard + guard.join([item[HEADER_BYTES:] for item in data]) + guard + data[0][HEADER_BYTES:]
-    count = len(data) + 1
-    head = _container_head(schema.name, json.dumps(_columnar(schema)))
-    block = b"".join([head, _long(count), _long(len(body)), body, _SYNC])
+    rows = len(data) + 1
+    plan = _plan(schema)
+    block = b"".join([plan.head, _long(rows), _long(len(body)), body, _SYNC])
     try:
         frame = pl.read_avro(io.BytesIO(block))
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        if frame.height != rows or not frame.select((pl.col(_GUARD) == pl.lit(guard)).all()).item():
+            raise NotColumnar(f"{len(data)} datums of {schema.name}: a datum does not end where its bytes end")
+        frame = frame.head(len(data)).drop(_GUARD).with_columns(plan.restorations)
+        table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+        table.validate(full=True)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, pa.ArrowInvalid, OSError) as error:
         raise NotColumnar(f"{len(data)} datums of {schema.name}: {type(error).__name__}") from None
-    if frame.height != count or not frame.select((pl.col(_GUARD) == pl.lit(guard)).all()).item():
-        raise NotColumnar(f"{len(data)} datums of {schema.name}: a datum does not end where its bytes end")
-    frame = frame.head(len(data)).drop(_GUARD).with_columns(_restorations(schema))
-    return frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+    _check_encoding(schema, data, table)
+    return table
+
+
+def _check_encoding(schema: Schema, data: Sequence[bytes], table: pa.Table) -> None:
+    try:
+        lengths = row_lengths(schema.definition, table)
+    except OutOfRange as error:
+        raise NotColumnar(f"{len(data)} datums of {schema.name}: {error}") from None
+    found = np.fromiter(map(len, data), np.int64, len(data)) - HEADER_BYTES
+    if not np.array_equal(found, lengths.bytes):
+        raise NotColumnar(f"{len(data)} datums of {schema.name}: a datum is not the one encoding of its values")
+    for row in np.flatnonzero(lengths.spare).tolist():
+        try:
+            decode_datum(schema, data[row], schema.name)
+        except IntegrityError as error:
+            raise NotColumnar(str(error)) from None
 
 
 def _long(value: int) -> bytes:
@@ -70,10 +97,27 @@ def _long(value: int) -> bytes:
     return bytes(out)
 
 
-@cache
-def _container_head(_name: str, definition: str) -> bytes:
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is made once for a schema: the head of the container file, and what turns columns into values."""
+
+    head: bytes
+    restorations: tuple[pl.Expr, ...]
+
+
+_plans: dict[bytes, _Plan] = {}
+
+
+def _plan(schema: Schema) -> _Plan:
+    plan = _plans.get(schema.sha256)
+    if plan is None:
+        plan = _plans[schema.sha256] = _Plan(_container_head(schema), tuple(_restorations(schema)))
+    return plan
+
+
+def _container_head(schema: Schema) -> bytes:
     head = bytearray(b"Obj\x01")
-    meta = {"avro.schema": definition.encode(), "avro.codec": b"null"}
+    meta = {"avro.schema": json.dumps(_columnar(schema)).encode(), "avro.codec": b"null"}
     head += _long(len(meta))
     for key, value in meta.items():
         head += _long(len(key)) + key.encode() + _long(len(value)) + value
@@ -82,35 +126,30 @@ def _container_head(_name: str, definition: str) -> bytes:
 
 def _columnar(schema: Schema) -> dict[str, Any]:
     """The schema polars can read, binary-compatible with the pinned one, with the guard in front."""
-    inlined = _inline(schema.definition, {}, [0], top=True)
+    inlined = _inline(schema.definition, {}, count(1))
     guard = {"name": _GUARD, "type": {"type": "fixed", "name": "guard_16", "size": 16}}
     return {**inlined, "fields": [guard, *inlined["fields"]]}
 
 
-def _inline(node: Any, named: dict[str, Any], counter: list[int], *, top: bool = False, field: bool = False) -> Any:
-    """`node` with every named type written out under a name of its own, and nested enums as long.
-
-    `field` is true for the type of a top-level field, the one place where polars takes an enum.
-    """
+def _inline(node: Any, named: dict[str, Any], numbers: Iterator[int]) -> Any:
+    """`node` with every named type written out under a name of its own, enums as long, booleans as a byte."""
     if isinstance(node, list):
-        return [_inline(each, named, counter) for each in node]
+        return [_inline(each, named, numbers) for each in node]
+    if node == "boolean":
+        return {"type": "fixed", "name": f"t{next(numbers)}", "size": 1}
     if isinstance(node, str):
-        return _inline(named[node], named, counter, field=field) if node in named else node
-    node = dict(node)
+        return _inline(named[node], named, numbers) if node in named else node
     if node["type"] in ("record", "enum", "fixed"):
-        named.setdefault(node["name"], dict(node))
-        counter[0] += 1
-        node["name"] = f"t{counter[0]}"
-        node.pop("namespace", None)
-        node.pop("doc", None)
-    if node["type"] == "enum" and not field:
+        named.setdefault(node["name"], node)
+    if node["type"] == "enum":
         return "long"
-    if node["type"] == "record":
-        node["fields"] = [
-            {"name": each["name"], "type": _inline(each["type"], named, counter, field=top)} for each in node["fields"]
-        ]
+    if node["type"] == "fixed":
+        return {"type": "fixed", "name": f"t{next(numbers)}", "size": node["size"]}
     if node["type"] == "array":
-        node["items"] = _inline(node["items"], named, counter)
+        return {"type": "array", "items": _inline(node["items"], named, numbers)}
+    if node["type"] == "record":
+        fields = [{"name": each["name"], "type": _inline(each["type"], named, numbers)} for each in node["fields"]]
+        return {"type": "record", "name": f"t{next(numbers)}", "fields": fields}
     return node
 
 
@@ -118,34 +157,35 @@ def _restorations(schema: Schema) -> list[pl.Expr]:
     named: dict[str, Any] = {}
     expressions = []
     for field in schema.definition["fields"]:
-        expression = _restore(pl.col(field["name"]), field["type"], named, nested=False)
+        expression = _restore(pl.col(field["name"]), field["type"], named)
         if expression is not None:
             expressions.append(expression)
     return expressions
 
 
-def _restore(value: pl.Expr, node: Any, named: dict[str, Any], *, nested: bool) -> pl.Expr | None:
-    """The expression that turns enum indexes inside `value` into symbols; None where there are none."""
+def _restore(value: pl.Expr, node: Any, named: dict[str, Any]) -> pl.Expr | None:
+    """The expression that turns enum indexes and boolean bytes inside `value` into what they say; None without any.
+
+    It fails on an index or a byte that says nothing.
+    """
     if isinstance(node, list):
-        return _restore(value, next(each for each in node if each != "null"), named, nested=nested)
+        return _restore(value, node[1], named)
+    if node == "boolean":
+        return value.replace_strict({b"\x00": False, b"\x01": True, None: None}, return_dtype=pl.Boolean)
     if isinstance(node, str):
-        return _restore(value, named[node], named, nested=nested) if node in named else None
+        return _restore(value, named[node], named) if node in named else None
     if node["type"] in ("record", "enum", "fixed"):
         named.setdefault(node["name"], node)
     if node["type"] == "enum":
-        if not nested:
-            return value.cast(pl.String)
-        return value.replace_strict(dict(enumerate(node["symbols"])), return_dtype=pl.String)
+        return value.replace_strict({**dict(enumerate(node["symbols"])), None: None}, return_dtype=pl.String)
     if node["type"] == "array":
-        inner = _restore(pl.element(), node["items"], named, nested=True)
+        inner = _restore(pl.element(), node["items"], named)
         return None if inner is None else value.list.eval(inner)
     if node["type"] == "record":
         restored = [
             inner.alias(each["name"])
             for each in node["fields"]
-            if (inner := _restore(value.struct.field(each["name"]), each["type"], named, nested=True)) is not None
+            if (inner := _restore(value.struct.field(each["name"]), each["type"], named)) is not None
         ]
-        if not restored:
-            return None
-        return pl.when(value.is_not_null()).then(value.struct.with_fields(*restored))
+        return pl.when(value.is_not_null()).then(value.struct.with_fields(*restored)) if restored else None
     return None

@@ -5,14 +5,18 @@ nullable field anew which branch a value belongs to; here the schema is walked o
 function that already knows. The bytes are the same (the tests hold them against fastavro's, which also reads them).
 
 Only what the pinned schemas use is known: record, enum, fixed, array, union of null and one other type, string, bytes,
-long, double, boolean. A logical type is written as the number under it. A value that does not fit is a `ValueError`
-that names the field, never the value.
+long, double, boolean, and long as timestamp-micros, which takes Unix microseconds or an aware `datetime`. A value that
+does not fit is a `ValueError` that names the field, never the value.
+
+There is one encoding of a value: shortest integers, an array as one block without a byte count, booleans 0 and 1.
+`ledger.record.payload` reads no other.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 Parts = list[bytes]
@@ -25,6 +29,8 @@ _END_OF_ARRAY = b"\x00"
 _LONG_LEAST, _LONG_MOST = -(2**63), 2**63 - 1
 _READY_FROM, _READY_TO = -64, 4_096
 _DOUBLE = struct.Struct("<d")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def _long_bytes(value: int) -> bytes:
@@ -49,6 +55,10 @@ def _long(value: int, parts: Parts) -> None:
         parts.append(_long_bytes(value))
     else:
         raise ValueError("is not a 64-bit signed integer")
+
+
+def _timestamp(value: int | datetime, parts: Parts) -> None:
+    _long((value - _EPOCH) // _MICROSECOND if isinstance(value, datetime) else value, parts)
 
 
 def _bytes(value: bytes, parts: Parts) -> None:
@@ -113,6 +123,8 @@ def _compile(node: Any, named: dict[str, Encode]) -> Encode:
         made = _fixed(node["size"])
     elif kind == "array":
         return _array(_compile(node["items"], named))
+    elif node.get("logicalType") == "timestamp-micros":
+        return _timestamp
     else:
         return _PRIMITIVES[kind]
     named[node["name"]] = made

@@ -5,8 +5,10 @@ for ever beside the typed columns. Values are plain Python: fixed and bytes as `
 aware `datetime` (UTC), records as dictionaries by field name, null as None. An event has exactly one body, in the field
 that `BODY_FIELDS` gives for its kind.
 
-Decoding is strict: unknown schema, trailing bytes and anything the schema forbids are refused. The schemas hold no
-recursion and no array of null, so hostile bytes can cost no more memory than a small multiple of their length.
+Decoding is strict: what is read must be the bytes that `encode_payload` would write of the same values. Avro allows
+more (longer integers, arrays in several blocks, any byte for true), libraries differ in what they make of it, and
+evidence that reads in two ways is none. The schemas hold no recursion and no array of null, so hostile bytes can cost
+no more memory than a small multiple of their length.
 """
 
 from __future__ import annotations
@@ -41,8 +43,11 @@ class UnknownSchema(IntegrityError):
     """The bytes claim a schema this build does not have; a newer build wrote them."""
 
 
-_payload = compile_encoder(PAYLOAD.definition)
-_event_record = compile_encoder(EVENT_RECORD.definition)
+_encoders = {
+    schema.header: compile_encoder(schema.definition) for schema in (*PAYLOADS.values(), *EVENT_RECORDS.values())
+}
+_payload = _encoders[PAYLOAD.header]
+_event_record = _encoders[EVENT_RECORD.header]
 
 
 def encode_payload(values: dict[str, Any]) -> bytes:
@@ -68,7 +73,11 @@ def decode_event_record(data: bytes) -> tuple[bytes, list[tuple[str, bytes]]]:
 
 
 def _decode(known: dict[bytes, Schema], data: bytes, what: str) -> dict[str, Any]:
-    schema = schema_of(known, data, what)
+    return decode_datum(schema_of(known, data, what), data, what)
+
+
+def decode_datum(schema: Schema, data: bytes, what: str) -> dict[str, Any]:
+    """The values of a single-object encoding whose header is that of `schema`; `IntegrityError` when it is not one."""
     stream = io.BytesIO(data)
     stream.seek(HEADER_BYTES)
     try:
@@ -79,6 +88,8 @@ def _decode(known: dict[bytes, Schema], data: bytes, what: str) -> dict[str, Any
         raise IntegrityError(f"{what}: {len(data) - stream.tell()} bytes after its end, expected none")
     if not isinstance(values, dict):
         raise IntegrityError(f"{what}: expected a record")
+    if schema.header + _encoders[schema.header](values) != data:
+        raise IntegrityError(f"{what}: is not the one encoding of its values")
     return values
 
 
