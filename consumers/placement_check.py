@@ -65,9 +65,13 @@ def _sources(held: list[HeldFile], role: str, span: tuple[int, int]) -> list[Hel
 
 
 def read_rows(
-    store: FileStore, files: Sequence[HeldFile | PlacedFile], span: tuple[int, int], log_id: bytes, columns: list[str]
+    store: FileStore,
+    files: Sequence[HeldFile | PlacedFile],
+    span: tuple[int, int],
+    log_id: bytes,
+    columns: list[str] | None,
 ) -> pa.Table:
-    """The rows of a log with an index in `span`, from files whose digests are checked; unsorted."""
+    """The rows of a log with an index in `span`, from files whose digests are checked; unsorted. None: all columns."""
     tables = []
     for file in files:
         data = store.read(file.name)
@@ -75,7 +79,11 @@ def read_rows(
         table = from_parquet(data, file.name, columns)
         inside = pc.and_(pc.greater_equal(table["index"], span[0]), pc.less(table["index"], span[1]))
         tables.append(table.filter(pc.and_(pc.equal(table["log_id"], pa.scalar(log_id, pa.binary())), inside)))
-    return pa.concat_tables(tables, promote_options="default") if tables else pa.table({name: [] for name in columns})
+    return (
+        pa.concat_tables(tables, promote_options="default")
+        if tables
+        else pa.table({name: [] for name in columns or ()})
+    )
 
 
 def _check_events(store: FileStore, file: PlacedFile, sources: list[HeldFile], log_id: bytes) -> None:

@@ -2,3 +2,5 @@
 
 `consumers` (sealing) and `query` (answers) build on this package; it imports neither.
 """
+
+__version__ = "0.1.0"

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
-from ledger.errors import Unavailable
 from ledger.segments.checkpoints import read_checkpoints
 from ledger.segments.history import History
 from ledger.segments.objects import FileStore
@@ -24,9 +23,12 @@ POLL_S = 0.02
 class SealedView:
     """Follows the rounds of the partitions it is asked about."""
 
-    def __init__(self, store: FileStore, trust: Callable[[], TrustedKeys]) -> None:
+    def __init__(
+        self, store: FileStore, trust: Callable[[], TrustedKeys], find_tenant: Callable[[str], Tenant | None]
+    ) -> None:
         self._store = store
         self._trust = trust
+        self._find_tenant = find_tenant
         self._states: dict[int, PartitionState] = {}
         self._following = asyncio.Lock()
 
@@ -39,12 +41,12 @@ class SealedView:
             async with self._following:
                 for partition in partitions:
                     await asyncio.to_thread(self._follow, partition)
-            if all(self._states[partition].next_offset >= offset for partition, offset in wanted):
-                checkpoints = await asyncio.to_thread(self._checkpoints, tenant)
+            if all(self._states[each.partition].next_offset >= each.next_offset for each in positions):
+                checkpoints = await asyncio.to_thread(self._checkpoints, found)
                 if checkpoints is not None:
                     return checkpoints
             if time.monotonic() >= until:
-                raise Unavailable("not sealed yet: is a sealer running?")
+                raise TimeoutError("not sealed yet: is a sealer running?")
             await asyncio.sleep(POLL_S)
 
     def _follow(self, partition: int) -> None:

@@ -3,24 +3,28 @@
 `PartitionState.apply` holds the rules by which one round follows another; sealer, query and verifier all go
 through it, so none of them can believe what another refuses:
 
- R1  the round is of this partition and has the next number;
+ R1  the round is of this partition, has the next number, and is of a kind there is;
  R2  it names the digest of the round before;
  R3  it carries the compact range of the rounds' tree as the rounds before give it;
  R4  its sealing time is not before the previous one's;
- R5  its stretch begins where the last one ended, in the same incarnation (a gap or a
-     new-epoch round may differ, and says why);
+ R5  its stretch begins where the last one ended (the first at offset 0), in the same incarnation. A gap may begin
+     elsewhere, a new epoch is in another incarnation and may too; both say why, and no other round does. A stretch
+     without records ends with the record the one before ended with;
  R6  a heartbeat reads nothing and adds nothing;
- R7  its entries are sorted, one a label; the bundle holds exactly one statement for each, with that digest, and the
-     label is that of the statement's log;
- R8  each statement goes on from its log's head: index, chain, previous statement, tree; its compact range
-     gives its root;
- R9  roles of files are unique, names are those of this round, and the events file has as many rows
-     as the statements add;
- R10 a placement it commits descends from the log's last one and covers a tree size the log had.
+ R7  its entries are sorted, one a label; the bundle holds, sorted by log id, exactly one statement for each, with that
+     digest, and the label is that of the statement's log;
+ R8  each statement goes on from its log's head: index, chain, previous statement, tree; its compact range gives its
+     root; it names schemas just when it adds events; what it marks are events it adds, each after the one it is
+     compared with;
+ R9  a file has a role there is, each once, and the name of this round and its digest; the events file has as many rows
+     as the statements add, the bundle as many as there are entries;
+ R10 its placements are sorted, each once. One descends from its log's last, covers no less and no more than the log
+     has; its files are its log's by name, their rows add up to what it covers; removals are sorted, inside it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
@@ -29,12 +33,14 @@ from ledger.merkle import CHAIN_START, EMPTY, CompactRange, leaf_hash
 from ledger.segments import names
 from ledger.segments.placement import NO_PLACEMENT, Placement
 from ledger.segments.round import (
+    CONTENTS,
     EVENTS,
     GAP,
     HEARTBEAT,
     NEW_EPOCH,
     NO_RECORD,
     NO_ROUND,
+    ORDINARY,
     STATEMENTS,
     Round,
     round_digest,
@@ -85,15 +91,29 @@ class PartitionState:
         """A state that goes on by itself."""
         return replace(self, logs=dict(self.logs))
 
-    def apply(self, round_: Round, body: bytes, statements: list[bytes], decoded: list[Statement]) -> None:
+    def apply(
+        self,
+        round_: Round,
+        body: bytes,
+        statements: list[bytes],
+        decoded: list[Statement],
+        placements: Sequence[tuple[bytes, Placement]] = (),
+    ) -> None:
         """Moves on by one round. `statements` are the bundle's, in its order, `decoded` the same as values.
 
+        `placements` are those it names, as (digest, value); who leaves them out goes on with `apply_placement`.
         Raises `IntegrityError` naming the rule broken and leaves the state as it was.
         """
         where = f"partition {self.partition}, round {round_.number}"
         self._check_succession(round_, where)
         heads = self._check_statements(round_, statements, decoded, where)
         self._check_files(round_, sum(statement.count for statement in decoded), len(decoded), where)
+        ordered = list(round_.placements) == sorted(set(round_.placements))
+        _expect(ordered, where, "R10", "placements are not sorted, or one stands twice")
+        for digest, placement in placements:
+            _expect(digest in round_.placements, where, "R10", f"does not name placement {digest.hex()}")
+            head = heads.get(placement.log_id, self.head(placement.log_id))
+            heads[placement.log_id] = self._placed(head, placement, digest)
         self.logs.update(heads)
         self.next_number += 1
         self.previous = round_digest(body)
@@ -105,25 +125,32 @@ class PartitionState:
 
     def apply_placement(self, placement: Placement, digest: bytes) -> None:
         """Commits a placement that the round just applied names (R10)."""
-        head = self.head(placement.log_id)
+        self.logs[placement.log_id] = self._placed(self.head(placement.log_id), placement, digest)
+
+    def _placed(self, head: LogHead, placement: Placement, digest: bytes) -> LogHead:
         where = f"partition {self.partition}, placement {digest.hex()}"
-        if placement.previous != head.placement or placement.sequence_number != head.placement_number + 1:
-            raise IntegrityError(f"{where}: does not descend from the log's last committed placement")
-        if not head.placed_size <= placement.size <= head.size:
-            raise IntegrityError(f"{where}: covers {placement.size} rows, expected {head.placed_size} to {head.size}")
-        self.logs[placement.log_id] = LogHead(
-            edge=head.edge,
-            chain=head.chain,
-            statement=head.statement,
-            round=head.round,
-            placement=digest,
-            placement_number=placement.sequence_number,
-            placed_size=placement.size,
-        )
+        descent = (placement.previous, placement.sequence_number) == (head.placement, head.placement_number + 1)
+        _expect(descent, where, "R10", "does not descend from the log's last committed placement")
+        inside = head.placed_size <= placement.size <= head.size
+        span = f"expected {head.placed_size} to {head.size}"
+        _expect(inside, where, "R10", f"covers {placement.size} rows, {span}")
+        for file in placement.files:
+            _expect(file.role in (EVENTS, CONTENTS), where, "R10", "has a file of no role that a placement has")
+            expected = names.compacted_name(placement.log_id, file.role, file.sha256)
+            _expect(file.name == expected, where, "R10", f"names its {file.role} file otherwise than its digest says")
+            bounded = file.first_index < file.end_index <= placement.size
+            _expect(bounded, where, "R10", f"has a file for rows {file.first_index} to {file.end_index}")
+        rows = sum(file.rows for file in placement.files if file.role == EVENTS)
+        _expect(rows == placement.size, where, "R10", f"its events files have {rows} rows, it covers {placement.size}")
+        gone = [(removal.index, removal.slot) for removal in placement.removed]
+        _expect(gone == sorted(set(gone)), where, "R10", "removals are not sorted, or one stands twice")
+        _expect(not gone or gone[-1][0] < placement.size, where, "R10", "removes a content of a row it does not cover")
+        return replace(head, placement=digest, placement_number=placement.sequence_number, placed_size=placement.size)
 
     def _check_succession(self, round_: Round, where: str) -> None:
         _expect(round_.partition == self.partition, where, "R1", f"is of partition {round_.partition}")
         _expect(round_.number == self.next_number, where, "R1", f"expected number {self.next_number}")
+        _expect(ORDINARY <= round_.kind <= NEW_EPOCH, where, "R1", f"is of kind {round_.kind}, which is none")
         _expect(round_.previous == self.previous, where, "R2", "does not name the digest of the round before it")
         tree = (round_.tree_size, round_.range_hashes)
         _expect(
@@ -133,23 +160,34 @@ class PartitionState:
             "its compact range is not that of the rounds before",
         )
         _expect(round_.sealed_at_us >= self.sealed_at_us, where, "R4", "was sealed before its predecessor")
-        if round_.kind not in (GAP, NEW_EPOCH):
+        self._check_stretch(round_, where)
+        if round_.kind == HEARTBEAT:
+            empty = round_.next_offset == round_.first_offset
+            adds = round_.files or round_.entries or round_.placements
+            _expect(empty and not adds, where, "R6", "is a heartbeat that holds something")
+
+    def _check_stretch(self, round_: Round, where: str) -> None:
+        ordered = round_.kind in (GAP, NEW_EPOCH)
+        _expect(
+            ordered == bool(round_.reason), where, "R5", "a gap or new epoch needs a reason, another round has none"
+        )
+        if round_.kind == NEW_EPOCH:
+            same = round_.incarnation == self.incarnation
+            _expect(not same, where, "R5", "is a new epoch in the same incarnation of the event log")
+        else:
             same = self.incarnation in (None, round_.incarnation)
             _expect(same, where, "R5", "the event log's incarnation changed without a new-epoch round")
-            _expect(
-                round_.first_offset == self.next_offset or (self.next_number == 0 and round_.kind != HEARTBEAT),
-                where,
-                "R5",
-                f"begins at offset {round_.first_offset}, the round before ended at {self.next_offset}",
-            )
-        else:
-            _expect(bool(round_.reason), where, "R5", "a gap or new epoch needs a reason")
+        _expect(
+            ordered or round_.first_offset == self.next_offset,
+            where,
+            "R5",
+            f"begins at offset {round_.first_offset}, the round before ended at {self.next_offset}",
+        )
         _expect(round_.next_offset >= round_.first_offset, where, "R5", "ends before it begins")
-        if round_.kind == HEARTBEAT:
-            empty = round_.next_offset == round_.first_offset and round_.last_record == self.last_record
-            _expect(
-                empty and not round_.files and not round_.entries, where, "R6", "is a heartbeat that holds something"
-            )
+        if round_.next_offset > round_.first_offset:
+            _expect(round_.last_record != NO_RECORD, where, "R5", "read records and names no last one")
+        elif not ordered:
+            _expect(round_.last_record == self.last_record, where, "R5", "read nothing, yet names another last record")
 
     def _check_statements(
         self, round_: Round, statements: list[bytes], decoded: list[Statement], where: str
@@ -162,6 +200,8 @@ class PartitionState:
             "R7",
             f"has {len(labels)} entries, the bundle holds {len(statements)} statements",
         )
+        in_order = [statement.log_id for statement in decoded]
+        _expect(in_order == sorted(in_order), where, "R7", "the bundle's statements are not sorted by log id")
         named = {entry.label: entry.statement for entry in round_.entries}
         heads: dict[bytes, LogHead] = {}
         for raw, statement in zip(statements, decoded, strict=True):
@@ -195,6 +235,7 @@ class PartitionState:
             "R8",
             f"has tree size {statement.tree_size}, expected {head.size + statement.count}",
         )
+        _check_contents(statement, where)
         edge = statement.compact_range()
         if statement.count == 0:
             _expect(
@@ -203,14 +244,13 @@ class PartitionState:
                 "R8",
                 "adds nothing, yet changes the log",
             )
-        return LogHead(
-            edge, statement.chain_after, digest, number, head.placement, head.placement_number, head.placed_size
-        )
+        return replace(head, edge=edge, chain=statement.chain_after, statement=digest, round=number)
 
     def _check_files(self, round_: Round, rows: int, logs: int, where: str) -> None:
         roles = [file.role for file in round_.files]
         _expect(len(set(roles)) == len(roles), where, "R9", "has two files of one role")
         for file in round_.files:
+            _expect(file.role in (EVENTS, CONTENTS, STATEMENTS), where, "R9", "has a file of no role that a round has")
             expected = names.segment_name(self.partition, file.role, round_.number, file.sha256)
             _expect(file.name == expected, where, "R9", f"names its {file.role} file otherwise than its digest says")
         events, bundle = round_.file(EVENTS), round_.file(STATEMENTS)
@@ -221,6 +261,23 @@ class PartitionState:
             f"its events file has {events.rows if events else 0} rows, its statements add {rows}",
         )
         _expect((bundle.rows if bundle else 0) == logs, where, "R9", "its bundle's count is not that of its entries")
+
+
+def _check_contents(statement: Statement, where: str) -> None:
+    """What a statement says of its events, as far as the statement alone shows it (R8)."""
+    schemas = statement.schemas
+    _expect(list(schemas) == sorted(set(schemas)), where, "R8", "schemas are not sorted, or one stands twice")
+    _expect(bool(schemas) == bool(statement.count), where, "R8", "names schemas for no events, or none for events")
+    for marks in (statement.conflicts, statement.undetermined):
+        marked = [mark.index for mark in marks]
+        _expect(marked == sorted(set(marked)), where, "R8", "marks are not sorted, or one stands twice")
+        for mark in marks:
+            inside = mark.first_index < mark.index and statement.first_index <= mark.index < statement.tree_size
+            _expect(inside, where, "R8", f"marks index {mark.index} as following {mark.first_index}")
+    twice = {mark.index for mark in statement.conflicts} & {mark.index for mark in statement.undetermined}
+    _expect(not twice, where, "R8", "marks an event as a conflict and as undetermined")
+    known = all(repeat.first_index < statement.tree_size for repeat in statement.repeats)
+    _expect(known, where, "R8", "notes a repeat of an event that the log does not have")
 
 
 def _expect(holds: bool, where: str, rule: str, message: str) -> None:
