@@ -65,7 +65,7 @@ class History:
             yield self.step(state)
 
     def step(self, state: PartitionState) -> SealedRound:
-        """Reads, checks and applies the next round."""
+        """Reads, checks and applies the next round; an error leaves the state as it was."""
         number = state.next_number
         where = f"partition {self.partition}, round {number}"
         round_, body = self.read_round(number)
@@ -75,7 +75,6 @@ class History:
             decoded = [STATEMENT.decode(raw) for raw in statements]
         except Malformed as error:
             raise IntegrityError(f"{where}: a statement is malformed: {error}") from None
-        state.apply(round_, body, statements, decoded)
         for entry, statement in zip(bundle.entries, decoded, strict=True):
             if (statement.receipt_count, statement.receipts_digest) != (
                 len(entry.receipts),
@@ -85,8 +84,7 @@ class History:
                     f"{where}, log {statement.log_id.hex()}: receipts differ from the statement's digest"
                 )
         placements = tuple((digest, self.placement(digest)) for digest in round_.placements)
-        for digest, placement in placements:
-            state.apply_placement(placement, digest)
+        state.apply(round_, body, statements, decoded, placements)
         return SealedRound(round_, body, tuple(decoded), tuple(entry.receipts for entry in bundle.entries), placements)
 
     def read_round(self, number: int) -> tuple[Round, bytes]:

@@ -9,7 +9,8 @@
     logs/<log id>/events/<digest>.parquet                             compacted files, under the tenant's own prefix
     logs/<log id>/contents/<digest>.parquet
 
-`<pppp>` and `<nnnnnnnnnnnn>` are decimal with leading zeros; a longer number is written whole.
+`<pppp>` and `<nnnnnnnnnnnn>` are decimal with leading zeros, to 4 and 12 digits; a longer number is written whole. One
+number has one name: a name with other zeros is nobody's.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from __future__ import annotations
 import re
 
 ROUND_SUFFIX = ".round"
-_ROUND = re.compile(r"partitions/(\d{4,})/rounds/(\d{12,})\.round")
-_NUMBERED = re.compile(r"partitions/(\d{4,})/(events|contents|statements|checkpoints)/(\d{12,})[-.]")
+_PARTITION = r"partitions/([0-9]{4}|[1-9][0-9]{4,})"
+_NUMBER = r"([0-9]{12}|[1-9][0-9]{12,})"
+_ROUND = re.compile(rf"{_PARTITION}/rounds/{_NUMBER}\.round")
+_NUMBERED = re.compile(rf"{_PARTITION}/(events|contents|statements|checkpoints)/{_NUMBER}[-.]")
 
 
 def partition_folder(partition: int, part: str) -> str:
