@@ -20,7 +20,7 @@ from ledger.trust import TrustedKeys
 POLL_S = 0.02
 
 
-class SealedView:
+class SealedRounds:
     """Follows the rounds of the partitions it is asked about."""
 
     def __init__(
@@ -32,12 +32,14 @@ class SealedView:
         self._states: dict[int, PartitionState] = {}
         self._following = asyncio.Lock()
 
-    async def await_sealed(self, tenant: Tenant, positions: Iterable[tuple[int, int]], deadline_s: float) -> list[str]:
-        """The tenant's checkpoints once every (partition, next offset) is sealed; `Unavailable` after `deadline_s`."""
+    async def await_sealed(self, tenant: str, positions: Sequence[Position], deadline_s: float) -> list[str]:
+        """See `SealedView.await_sealed`."""
         until = time.monotonic() + deadline_s
-        wanted = list(positions)
+        found = self._find_tenant(tenant)
+        if found is None:
+            raise Rejected("tenant", "is unknown")
         while True:
-            partitions = {log.partition for log in tenant.logs} | {partition for partition, _ in wanted}
+            partitions = {log.partition for log in found.logs} | {position.partition for position in positions}
             async with self._following:
                 for partition in partitions:
                     await asyncio.to_thread(self._follow, partition)
