@@ -1,6 +1,6 @@
 """Large files of one log, sorted by subject, proposed as a placement.
 
-The rows of a log arrive in the files of many rounds, between other tenants' rows. Compaction writes them into files under
+The rows of a log arrive in many rounds, between rows of other tenants. Compaction writes them into files under
 the log's own prefix, one person's rows side by side, so that a look-up reads a few row groups instead of a file a
 round. It changes where rows stand, and nothing else: leaves, chain, tree, proofs and checkpoints are as before.
 

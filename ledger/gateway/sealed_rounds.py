@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ledger.segments.checkpoints import read_checkpoints
 from ledger.segments.history import History
