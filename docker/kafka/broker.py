@@ -253,6 +253,9 @@ transaction.state.log.num.partitions=1
 share.coordinator.state.topic.replication.factor={replicas}
 share.coordinator.state.topic.min.isr={in_sync}
 group.initial.rebalance.delay.ms=0
+# After kill -9 a broker can come back only once its old session is over (default 9000).
+broker.session.timeout.ms=5000
+broker.heartbeat.interval.ms=1000
 log.initial.task.delay.ms=500
 file.delete.delay.ms=1000
 """

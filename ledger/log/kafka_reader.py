@@ -42,7 +42,9 @@ from ledger.log.kafka_settings import RETRY_BACKOFF_MS, KafkaSettings
 
 T = TypeVar("T")
 
-FETCH_BYTES_MAX = 32 * 1024 * 1024
+FETCH_BYTES_MAX = 4 * 1024 * 1024
+"""Of one fetch. Larger ones are slower: asyncio gathers an answer in a buffer that it copies as it grows."""
+
 FETCH_WAIT_MS_MAX = 1_000
 """How long a broker may hold one fetch back; longer waits are several fetches."""
 

@@ -10,7 +10,7 @@ batch; it is then read by the small decoder here, which writes the bytes that ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from aiokafka.errors import CorruptRecordException, UnsupportedCodecError
@@ -25,69 +25,75 @@ _BASE_OFFSET_BYTES = 8
 _CODEC_MASK = 0x07
 _ATTRIBUTES_AT = 21
 
-Raw = tuple[int, bytes | None, bytes | None, Iterable[tuple[str, bytes | None]]]
-"""Offset, key, value, headers."""
-
 
 def decode(data: bytes, where: str, offset: int, records_max: int, bytes_max: int) -> list[StoredRecord]:
     """The records in `data` from exactly `offset` on, as many as the limits allow; the first one in any case."""
     found: list[StoredRecord] = []
     size = 0
     expected = offset
-    for at, key, value, headers in _records(data, where, offset):
-        if at < offset:
-            continue
-        if at != expected:
-            raise IntegrityError(f"{where}: offset {expected} is missing, the next record is {at}")
-        key, value = key or b"", value or b""
-        size += len(key) + len(value)
-        if found and size > bytes_max:
-            break
-        named = tuple((name, content or b"") for name, content in headers)
-        found.append(StoredRecord(at, Record(key, named, value)))
-        if len(found) == records_max:
-            break
-        expected += 1
+    for batch in _batches(data, where, offset):
+        for stored in batch:
+            if stored.offset != expected:
+                if stored.offset < offset:
+                    continue
+                raise IntegrityError(f"{where}: offset {expected} is missing, the next record is {stored.offset}")
+            size += len(stored.record.key) + len(stored.record.value)
+            if found and size > bytes_max:
+                return found
+            found.append(stored)
+            expected += 1
+            if len(found) == records_max:
+                return found
     return found
 
 
-def _records(data: bytes, where: str, offset: int) -> Iterator[Raw]:
+def _batches(data: bytes, where: str, offset: int) -> Iterator[list[StoredRecord]]:
+    """The records of each batch that reaches beyond `offset`."""
     batches = MemoryRecords(data)
-    position = 0
+    end = 0
     while batches.has_next():
         batch: Any = batches.next_batch()
-        start = position
-        position += 12 + int.from_bytes(data[position + 8 : position + 12], "big")
+        start = end
+        # Base offset (8 bytes) and length (4) stand before what the length counts.
+        end += 12 + int.from_bytes(data[start + 8 : start + 12], "big")
         if batch.next_offset <= offset:
             continue
+        if not batch.validate_crc():
+            raise IntegrityError(f"{where}: the batch at offset {batch.base_offset} fails its checksum")
         try:
-            if not batch.validate_crc():
-                raise IntegrityError(f"{where}: the batch at offset {batch.base_offset} fails its checksum")
-            records = _unpacked(batch, data[start:position], where)
+            records = _unpacked(batch, data[start:end], where)
         except (CorruptRecordException, UnsupportedCodecError, IndexError) as error:
             name = type(error).__name__
             raise IntegrityError(f"{where}: the batch at offset {batch.base_offset} cannot be read: {name}") from None
-        yield from records
+        yield records
 
 
-def _unpacked(batch: Any, raw: bytes, where: str) -> list[Raw]:
+def _unpacked(batch: Any, raw: bytes, where: str) -> list[StoredRecord]:
     """A whole batch at once, so that one given up half way is not handed out twice."""
     try:
-        return [(each.offset, each.key, each.value, each.headers) for each in batch]
+        return [_stored(each.offset, each.key, each.headers, each.value) for each in batch]
     except UnicodeDecodeError:
-        return list(_lenient(raw, where))
+        return _lenient(raw, where)
 
 
-def _lenient(batch: bytes, where: str) -> Iterator[Raw]:
+def _stored(
+    offset: int, key: bytes | None, headers: Sequence[tuple[str, bytes | None]], value: bytes | None
+) -> StoredRecord:
+    return StoredRecord(offset, Record(key or b"", tuple((n, v) if v else (n, b"") for n, v in headers), value or b""))
+
+
+def _lenient(batch: bytes, where: str) -> list[StoredRecord]:
     """The records of one uncompressed batch of format 2, whose checksum is right, header names decoded leniently."""
     base = int.from_bytes(batch[:_BASE_OFFSET_BYTES], "big")
     count = int.from_bytes(batch[_COUNT_AT : _COUNT_AT + 4], "big")
     if int.from_bytes(batch[_ATTRIBUTES_AT : _ATTRIBUTES_AT + 2], "big") & _CODEC_MASK:
         raise IntegrityError(f"{where}: the batch at offset {base} is compressed and has a header that is not UTF-8")
+    found = []
     at = _HEAD_BYTES
     for _ in range(count):
         length, at = _varint(batch, at)
         after = at + length
+        # One byte of attributes, then the time since the batch's first record.
         _, at = _varint(batch, at + 1)
         delta, at = _varint(batch, at)
         key, at = _nullable(batch, at)
@@ -98,8 +104,9 @@ def _lenient(batch: bytes, where: str) -> Iterator[Raw]:
             name, at = _nullable(batch, at)
             content, at = _nullable(batch, at)
             headers.append(((name or b"").decode("utf-8", "backslashreplace"), content))
-        yield base + delta, key, value, headers
+        found.append(_stored(base + delta, key, headers, value))
         at = after
+    return found
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:

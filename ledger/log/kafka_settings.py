@@ -35,8 +35,8 @@ class Security:
     sasl_password_file: Path | None = None
 
     def __post_init__(self) -> None:
-        sasl = (self.sasl_mechanism, self.sasl_username, self.sasl_password_file)
-        if self.protocol.startswith("SASL") != all(part is not None for part in sasl):
+        sasl = [part is not None for part in (self.sasl_mechanism, self.sasl_username, self.sasl_password_file)]
+        if not (all(sasl) if self.protocol.startswith("SASL") else not any(sasl)):
             raise Misconfigured(
                 f"security {self.protocol}: a mechanism, a user name and a password file go together with SASL"
             )

@@ -123,7 +123,10 @@ def kafka_settings(url: str, *, base: Path | None = None) -> KafkaSettings:
 
 
 def _split(url: str) -> tuple[SplitResult, dict[str, str]]:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise Misconfigured(f"event log URL: {error}") from None
     known: Collection[str] = {"sqlite": _SQLITE_PARAMETERS, "kafka": _KAFKA_PARAMETERS}.get(parts.scheme, ())
     if not known:
         raise Misconfigured(f"event log URL: expected kafka://… or sqlite:///…, got the scheme {parts.scheme!r}")
