@@ -1,0 +1,41 @@
+"""What one verification works with, in all its parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ledger.segments.objects import FileStore
+from ledger.trust import TrustedKeys
+from ledger.verify.awaited import Awaited
+from ledger.verify.files import Files
+from ledger.verify.report import Collector, Depth, Progress, ProgressCallback
+from ledger.verify.scratch import Scratch
+from ledger.verify.since import Since
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """`tenant_log`: look at this log's rows only. `now_us`: Unix microseconds, what sealing delays are held against."""
+
+    store: FileStore
+    trust: TrustedKeys
+    depth: Depth
+    collector: Collector
+    files: Files
+    scratch: Scratch
+    awaited: Awaited
+    since: Since | None
+    tenant_log: bytes | None
+    now_us: int
+    progress: ProgressCallback | None
+    rounds_total: int
+
+    def concerns(self, log_id: bytes) -> bool:
+        """Whether this log's rows are to be looked at."""
+        return self.tenant_log is None or log_id == self.tenant_log
+
+    def report_progress(self) -> None:
+        """Tells the caller how far it is."""
+        if self.progress is not None:
+            counted = self.collector.counted
+            self.progress(Progress(counted("rounds"), self.rounds_total, counted("events"), counted("bytes")))

@@ -1,0 +1,81 @@
+"""The checkpoints stored after each round: signed, and what the rounds say.
+
+They are derived, and one that is missing is no finding here. One that contradicts the rounds is: the ledger key signed
+two histories.
+"""
+
+from __future__ import annotations
+
+from ledger.canonical import Malformed
+from ledger.errors import IntegrityError, LedgerError
+from ledger.segments import names
+from ledger.segments.checkpoints import CHECKPOINTS
+from ledger.segments.objects import FileStore
+from ledger.segments.statement import Statement
+from ledger.tenants import log_origin, rounds_origin
+from ledger.trust import TrustedKeys
+from ledger.verify.report import Collector, Place
+from ledger.verify.since import open_trusted_checkpoint
+
+
+def check_stored(
+    store: FileStore,
+    trust: TrustedKeys,
+    collector: Collector,
+    place: Place,
+    statements: tuple[Statement, ...],
+    rounds_root: bytes,
+) -> None:
+    """The checkpoints of a round that was applied; `rounds_root` is the root of the rounds' tree after it."""
+    name = names.checkpoints_name(place.partition, place.round)
+    if not store.exists(name):
+        return
+    expected = {rounds_origin(trust.ledger, place.partition): (place.round + 1, rounds_root)}
+    for statement in statements:
+        expected[log_origin(trust.ledger, statement.log_id)] = (statement.tree_size, statement.root)
+    try:
+        notes = CHECKPOINTS.decode(store.read(name)).notes
+    except Malformed as error:
+        collector.add(place, name, "checkpoint", f"is malformed: {error}")
+        return
+    except LedgerError as error:
+        collector.error(place, error)
+        return
+    for number, note in enumerate(notes):
+        try:
+            checkpoint = open_trusted_checkpoint(note, trust)
+        except IntegrityError as error:
+            collector.add(place, name, "checkpoint", f"note {number}: {error}")
+            continue
+        collector.count(checkpoints=1)
+        found = (checkpoint.size, checkpoint.root)
+        if expected.get(checkpoint.origin) != found:
+            message = f"note {number}, {checkpoint.origin}: size {found[0]}, root {found[1].hex()}; the round says"
+            size, root = expected.get(checkpoint.origin, (0, b""))
+            collector.add(place, name, "checkpoint", f"{message} size {size}, root {root.hex() or 'none'}")
+
+
+def newest_shown(store: FileStore, partition: int) -> tuple[int, str]:
+    """The newest round that other objects show was published, and which object; -1 when they show none.
+
+    Checkpoints of round n are signed once it is published. Its files are written before it is, so they show that n - 1
+    was.
+    """
+    shown, witness = -1, ""
+    for part, before in (("checkpoints", 0), ("events", 1), ("contents", 1), ("statements", 1)):
+        for name in store.names_in(names.partition_folder(partition, part)):
+            number = names.segment_number(name)
+            if number is not None and number - before > shown:
+                shown, witness = number - before, name
+    return shown, witness
+
+
+def check_newest(collector: Collector, partition: int, numbers: list[int], shown: tuple[int, str]) -> None:
+    """The newest rounds may be gone while other objects show that they were published."""
+    newest = numbers[-1] if numbers else -1
+    if shown[0] > newest:
+        lost = f"rounds {newest + 1}-{shown[0]} are" if shown[0] > newest + 1 else f"round {shown[0]} is"
+        where = f"partition {partition}"
+        collector.add(Place(partition, newest + 1), where, "hole", f"{lost} missing, though {shown[1]} is there")
+    elif not numbers:
+        collector.note(f"partition {partition}: has no rounds, and nothing shows that it ever had")
