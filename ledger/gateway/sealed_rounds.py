@@ -10,6 +10,8 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 
+from ledger.errors import Rejected
+from ledger.gateway.sealed import Position
 from ledger.segments.checkpoints import read_checkpoints
 from ledger.segments.history import History
 from ledger.segments.objects import FileStore
