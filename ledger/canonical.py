@@ -88,6 +88,15 @@ digest: Codec[bytes] = fixed(32)
 """A SHA-256 digest, an HMAC-SHA-256 or a log id."""
 
 
+def _write_text(value: str, out: bytearray) -> None:
+    try:
+        encoded = value.encode("utf-8")
+    except UnicodeEncodeError:
+        # Python's own message shows the character.
+        raise ValueError("text with a lone surrogate, which has no UTF-8") from None
+    _write_blob(encoded, out)
+
+
 def _write_blob(value: bytes, out: bytearray) -> None:
     _write_u64(len(value), out)
     out += value
@@ -109,7 +118,7 @@ def _read_text(data: bytes, at: int) -> tuple[str, int]:
         raise Malformed(f"text at position {at} is not UTF-8") from None
 
 
-text: Codec[str] = Codec(lambda value, out: _write_blob(value.encode("utf-8"), out), _read_text, 8)
+text: Codec[str] = Codec(_write_text, _read_text, 8)
 
 
 def optional(item: Codec[T]) -> Codec[T | None]:
@@ -130,7 +139,9 @@ def optional(item: Codec[T]) -> Codec[T | None]:
 
 
 def sequence(item: Codec[T]) -> Codec[tuple[T, ...]]:
-    """A count and that many items."""
+    """A count and that many items, each of at least one byte."""
+    if item.least < 1:
+        raise ValueError("items of no bytes: a count could not be bounded by what follows")
 
     def write(value: tuple[T, ...], out: bytearray) -> None:
         _write_u64(len(value), out)

@@ -48,7 +48,15 @@ class ReceiptEntry:
     received_at_us: int
 
     def encode(self) -> bytes:
-        """The entry's 120 bytes."""
+        """The entry's 120 bytes; `ValueError` for a field of another length, which would shift those behind it."""
+        lengths = (
+            len(self.event_id),
+            len(self.submission_digest),
+            len(self.submission_key_id),
+            len(self.leaf_hash),
+        )
+        if lengths != (16, 32, 32, 32):
+            raise ValueError(f"receipt entry: expected fields of 16, 32, 32 and 32 bytes, got {lengths}")
         return b"".join(
             (
                 self.event_id,

@@ -136,6 +136,6 @@ def open_content(
 
 
 def check_disclosed(stored: bytes, salt: bytes, commitment_: bytes) -> None:
-    """Raises unless the disclosed bytes and salt are what the payload committed to."""
-    if commitment(salt, stored) != commitment_:
+    """Raises `IntegrityError` unless the disclosed bytes and salt are what the payload committed to."""
+    if len(salt) != SALT_BYTES or commitment(salt, stored) != commitment_:
         raise IntegrityError("disclosed content: plaintext and salt do not match the commitment in the payload")

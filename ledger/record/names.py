@@ -1,18 +1,22 @@
 """Checks on what may stand in a payload: names, ids, digests, enum values.
 
 A *name* is bounded text in clear: 1 to 256 printable characters (no control, format or separator character other than
-single spaces inside), at most 8 words. Longer or freer text is a content and has a content's field. A name never holds
-the identifier of a person named in the same event (an identifier of fewer than 4 characters must not be the whole
-name); fields for accountable people (author, reviewers, approvers, readers) are exempt: they stand in clear on purpose.
+single spaces inside, none that nobody can see: text could hide behind it), at most 8 words. Longer or freer text is a
+content and has a content's field. A name never holds the identifier of a person named in the same event, however it is
+spelled (both are compared in the form by which a person is found, `ledger.keys.normalize`); an identifier of fewer than
+4 characters must not be the whole name. Fields for accountable people (author, reviewers, approvers, readers) are
+exempt: they stand in clear on purpose.
 
 Every check raises `Rejected` with the field's path; the message tells lengths and positions, never the value.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from ledger.errors import Rejected
+from ledger.keys.normalize import normalize_v1
 
 NAME_CHARACTERS_MAX = 256
 NAME_WORDS_MAX = 8
@@ -21,6 +25,12 @@ LIST_ITEMS_MAX = 256
 IDS_MAX = 4_096
 """Of a list of ids of keys, scopes or pseudonyms: an erasure names every month and class of a person."""
 IDENTIFIER_CHARACTERS_LEAST = 4
+
+# Printable by Python's word, yet nothing is seen of them: the default-ignorable code points that are letters or marks
+# (joiner, fillers, variation selectors), and the blank braille pattern.
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
 
 
 def name(value: str, field: str) -> str | None:
@@ -32,8 +42,13 @@ def name(value: str, field: str) -> str | None:
     if not value.isprintable():
         at = next(i for i, character in enumerate(value) if not character.isprintable())
         raise Rejected(field, f"character {at} (U+{ord(value[at]):04X}) may not stand in a name")
-    if value.count(" ") >= NAME_WORDS_MAX or value != value.strip():
-        raise Rejected(field, f"expected a name of at most {NAME_WORDS_MAX} words without outer spaces, got free text")
+    if not value.isascii() and (unseen := _UNSEEN.search(value)):
+        at = unseen.start()
+        raise Rejected(field, f"character {at} (U+{ord(value[at]):04X}) cannot be seen and may not stand in a name")
+    if value.count(" ") >= NAME_WORDS_MAX or value != value.strip() or "  " in value:
+        raise Rejected(
+            field, f"expected a name of at most {NAME_WORDS_MAX} words with single spaces between, got free text"
+        )
     return value
 
 
@@ -102,15 +117,21 @@ def finite(value: float, field: str) -> float:
 
 def check_no_identifier(texts: Iterable[tuple[str, str]], identifiers: Iterable[str]) -> None:
     """Refuses names that hold an identifier of a person named in the event. `texts` are (field, name) pairs."""
-    wanted = [each.casefold() for each in identifiers]
+    wanted = [_folded(each) for each in identifiers]
     if not wanted:
         return
     pairs = list(texts)
-    joined = "\x00".join(text for _, text in pairs).casefold()
-    if not any(each in joined for each in wanted):
-        return
+    joined = "\x00".join(text for _, text in pairs)
+    if joined.isascii():
+        joined = joined.lower()
+        if not any(each in joined for each in wanted):
+            return
     for field, text in pairs:
-        folded = text.casefold()
+        folded = _folded(text)
         for each in wanted:
             if folded == each or (len(each) >= IDENTIFIER_CHARACTERS_LEAST and each in folded):
                 raise Rejected(field, "holds the identifier of a person named in this event; names are not erasable")
+
+
+def _folded(text: str) -> str:
+    return normalize_v1(text).decode("utf-8")

@@ -88,7 +88,11 @@ def decode_datum(schema: Schema, data: bytes, what: str) -> dict[str, Any]:
         raise IntegrityError(f"{what}: {len(data) - stream.tell()} bytes after its end, expected none")
     if not isinstance(values, dict):
         raise IntegrityError(f"{what}: expected a record")
-    if schema.header + _encoders[schema.header](values) != data:
+    try:
+        written = schema.header + _encoders[schema.header](values)
+    except ValueError:
+        written = b""
+    if written != data:
         raise IntegrityError(f"{what}: is not the one encoding of its values")
     return values
 
