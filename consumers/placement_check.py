@@ -1,24 +1,30 @@
-"""Whether a placement keeps everything: the same leaves at the same indexes, the same contents but for those removed.
+"""Whether a placement keeps everything: the same rows at the same indexes, the same contents but for those removed.
 
-Only files that the predecessor doesn't have are read; they must hold, for their index range, exactly the rows that the
-files they replace hold. Files are checked by their SHA-256, payloads by their leaf hash, contents by their ciphertext.
+Files are read unless the predecessor names exactly the same ones. A new file must hold, for its index range, exactly
+the rows of the files it replaces, every column alike, and nothing else. Files are checked by their SHA-256, payloads by
+their leaf hash. A content may be gone only under an Erasure or Expiry event that stands in the same log, and what
+was removed stays removed, under the same event.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import sha256
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ledger.errors import IntegrityError
 from ledger.merkle import leaf_hashes
+from ledger.segments import names
 from ledger.segments.holdings import HeldFile, LogHoldings
 from ledger.segments.objects import FileStore
 from ledger.segments.placement import PlacedFile, Placement
 from ledger.segments.round import CONTENTS, EVENTS
-from ledger.segments.rows import check_bytes, from_parquet
+from ledger.segments.rows import CONTENTS_SCHEMA, check_bytes, from_parquet
+
+REMOVING_KINDS = ("erasure", "expiry")
+"""The kinds of event under which a content may be removed."""
 
 
 def check_placement(store: FileStore, holdings: LogHoldings, placement: Placement) -> None:
@@ -26,27 +32,27 @@ def check_placement(store: FileStore, holdings: LogHoldings, placement: Placemen
     where = f"placement {placement.sequence_number} of log {placement.log_id.hex()}"
     if placement.size not in [size for _, size in holdings.sizes]:
         raise IntegrityError(f"{where}: {placement.size} is not a size at which a statement ended")
+    _check_files(placement, where)
     before = holdings.files()
-    kept = {file.name for file in before if not file.shared and file.round < 0}
-    _check_ranges(placement, where)
-    removed = {(removal.index, removal.slot) for removal in placement.removed}
-    gone = {(removal.index, removal.slot) for removal in holdings.removed()}
-    if not gone <= removed:
-        raise IntegrityError(f"{where}: brings back contents that were removed")
+    kept = set(holdings.placement.files) if holdings.placement is not None else set()
+    removed = _removed_now(store, holdings, placement, where)
+    contents_of = {(file.first_index, file.end_index): file for file in placement.files if file.role == CONTENTS}
     for events in (file for file in placement.files if file.role == EVENTS):
         span = (events.first_index, events.end_index)
-        contents = next(
-            (file for file in placement.files if file.role == CONTENTS and (file.first_index, file.end_index) == span),
-            None,
-        )
-        if events.name not in kept:
+        contents = contents_of.get(span)
+        if events not in kept:
             _check_events(store, events, _sources(before, EVENTS, span), placement.log_id)
-        if contents is None or contents.name not in kept:
+        if contents not in kept or any(span[0] <= index < span[1] for index, _ in removed):
             _check_contents(store, contents, span, _sources(before, CONTENTS, span), placement.log_id, removed)
 
 
-def _check_ranges(placement: Placement, where: str) -> None:
+def _check_files(placement: Placement, where: str) -> None:
     """The events files must lie side by side over [0, size); each contents range must be an events range."""
+    for file in placement.files:
+        if file.role not in (EVENTS, CONTENTS):
+            raise IntegrityError(f"{where}: names a file that is neither of events nor of contents")
+        if file.name != names.compacted_name(placement.log_id, file.role, file.sha256):
+            raise IntegrityError(f"{where}: names its {file.role} file otherwise than its digest says")
     events = sorted((file.first_index, file.end_index) for file in placement.files if file.role == EVENTS)
     contents = [(file.first_index, file.end_index) for file in placement.files if file.role == CONTENTS]
     at = 0
@@ -58,6 +64,31 @@ def _check_ranges(placement: Placement, where: str) -> None:
         raise IntegrityError(f"{where}: its events files end at index {at}, expected {placement.size}")
     if len(set(contents)) != len(contents) or not set(contents) <= set(events):
         raise IntegrityError(f"{where}: a contents file does not belong to an events file")
+
+
+def _removed_now(store: FileStore, holdings: LogHoldings, placement: Placement, where: str) -> set[tuple[int, str]]:
+    """The places (index, slot) that this placement removes and its predecessor did not."""
+    if not set(holdings.removed()) <= set(placement.removed):
+        raise IntegrityError(f"{where}: brings back contents that were removed, or changes why they were")
+    places = {(removal.index, removal.slot) for removal in placement.removed}
+    if len(places) != len(placement.removed):
+        raise IntegrityError(f"{where}: removes one content twice")
+    new = set(placement.removed) - set(holdings.removed())
+    allowed = _removing_events(store, holdings, placement.log_id) if new else set()
+    for removal in new:
+        if removal.event_id not in allowed or not 0 <= removal.index < placement.size:
+            slot = f"index {removal.index}, slot {removal.slot}"
+            raise IntegrityError(f"{where}: {slot} is removed under no Erasure or Expiry event of this log")
+    return {(removal.index, removal.slot) for removal in new}
+
+
+def _removing_events(store: FileStore, holdings: LogHoldings, log_id: bytes) -> set[bytes]:
+    found: set[bytes] = set()
+    span = (0, holdings.size)
+    for file in _sources(holdings.files(), EVENTS, span):
+        rows = read_rows(store, [file], span, log_id, ["log_id", "index", "event_id", "kind"])
+        found |= set(rows.filter(pc.is_in(rows["kind"], pa.array(REMOVING_KINDS)))["event_id"].to_pylist())
+    return found
 
 
 def _sources(held: list[HeldFile], role: str, span: tuple[int, int]) -> list[HeldFile]:
@@ -87,16 +118,13 @@ def read_rows(
 
 
 def _check_events(store: FileStore, file: PlacedFile, sources: list[HeldFile], log_id: bytes) -> None:
-    span = (file.first_index, file.end_index)
-    found = read_rows(store, [file], span, log_id, ["log_id", "index", "leaf_hash", "chain_hash", "payload"])
+    found = _whole(store, file)
     if not found.num_rows == file.rows == file.end_index - file.first_index:
         raise IntegrityError(f"{file.name}: does not hold each index of its range once")
     if leaf_hashes(found["payload"].to_pylist()) != found["leaf_hash"].to_pylist():
         raise IntegrityError(f"{file.name}: a payload is not the leaf beside it")
-    kept = ["index", "leaf_hash", "chain_hash"]
-    expected = read_rows(store, sources, span, log_id, ["log_id", *kept])
-    order = [("index", "ascending")]
-    if not found.select(kept).sort_by(order).equals(expected.select(kept).sort_by(order)):
+    expected = read_rows(store, sources, (file.first_index, file.end_index), log_id, None)
+    if not _same_rows(found, expected, ["index"]):
         raise IntegrityError(f"{file.name}: its rows are not those of the files it replaces")
 
 
@@ -108,15 +136,36 @@ def _check_contents(
     log_id: bytes,
     removed: set[tuple[int, str]],
 ) -> None:
-    columns = ["log_id", "index", "slot", "ciphertext"]
-    found = _digests(read_rows(store, [file] if file else [], span, log_id, columns))
-    expected = _digests(read_rows(store, sources, span, log_id, columns))
-    lost = [place for place in expected.keys() - found.keys() if place not in removed]
-    if lost or any(expected.get(place) != digest for place, digest in found.items()):
-        name = file.name if file else f"rows {span[0]} to {span[1]}"
+    name = file.name if file else f"rows {span[0]} to {span[1]}"
+    expected = read_rows(store, sources, span, log_id, CONTENTS_SCHEMA.names)
+    if removed:
+        places = list(zip(expected["index"].to_pylist(), expected["slot"].to_pylist(), strict=True))
+        if not {place for place in removed if span[0] <= place[0] < span[1]} <= set(places):
+            raise IntegrityError(f"{name}: a content is to be removed that is not there")
+        expected = expected.filter(pa.array([place not in removed for place in places], pa.bool_()))
+    found = _whole(store, file) if file is not None else CONTENTS_SCHEMA.empty_table()
+    rows = file.rows if file is not None else 0
+    if not found.num_rows == rows == expected.num_rows or (rows and not _same_rows(found, expected, ["index", "slot"])):
         raise IntegrityError(f"{name}: the contents are not those of the files it replaces")
 
 
-def _digests(table: pa.Table) -> dict[tuple[int, str], bytes]:
-    columns = (table[name].to_pylist() for name in ("index", "slot", "ciphertext"))
-    return {(index, slot): sha256(ciphertext).digest() for index, slot, ciphertext in zip(*columns, strict=True)}
+def _whole(store: FileStore, file: PlacedFile) -> pa.Table:
+    """All rows of a new file, of whatever log and index they are."""
+    data = store.read(file.name)
+    check_bytes(data, file.sha256, file.name)
+    if len(data) != file.bytes:
+        raise IntegrityError(f"{file.name}: has {len(data)} bytes, the placement says {file.bytes}")
+    return from_parquet(data, file.name)
+
+
+def _same_rows(found: pa.Table, expected: pa.Table, key: list[str]) -> bool:
+    """Whether both hold the same columns and, in whatever order, the same rows. Not-a-number equals itself here."""
+    if sorted(found.column_names) != sorted(expected.column_names):
+        return False
+    order = [(name, "ascending") for name in key]
+    found = found.sort_by(order)
+    expected = expected.select(found.column_names).sort_by(order)
+    if found.equals(expected):
+        return True
+    left, right = pl.from_arrow(found), pl.from_arrow(expected)
+    return isinstance(left, pl.DataFrame) and isinstance(right, pl.DataFrame) and left.equals(right)

@@ -10,6 +10,8 @@ the check is left for fsck to name, and never taken.
 
 from __future__ import annotations
 
+import re
+
 from consumers.placement_check import check_placement
 from ledger.errors import IntegrityError
 from ledger.segments import names
@@ -19,6 +21,8 @@ from ledger.segments.objects import FileStore
 from ledger.segments.placement import Placement
 from ledger.segments.state import PartitionState
 from ledger.trust import TrustedKeys
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def proposal_name(partition: int, digest: bytes) -> str:
@@ -39,9 +43,10 @@ class Proposals:
         self._store.put(proposal_name(self._partition, digest), b"")
 
     def pending(self) -> list[bytes]:
-        """The digests proposed, sorted."""
+        """The digests proposed, sorted; what is no digest is passed over."""
         found = self._store.names_in(names.partition_folder(self._partition, "proposals"))
-        return [bytes.fromhex(name.rsplit("/", 1)[1]) for name in found]
+        markers = (_DIGEST.fullmatch(name.rsplit("/", 1)[1]) for name in found)
+        return [bytes.fromhex(marker[0]) for marker in markers if marker is not None]
 
     def acceptable(self, state: PartitionState, keys: TrustedKeys) -> tuple[tuple[bytes, Placement], ...]:
         """Those that may stand in the next round."""
@@ -53,7 +58,11 @@ class Proposals:
         holdings.refresh()
         accepted: dict[bytes, tuple[bytes, Placement]] = {}
         for digest in pending:
-            placement = history.placement(digest)
+            try:
+                placement = history.placement(digest)
+            except IntegrityError:
+                self._refused.add(digest)
+                continue
             head = state.head(placement.log_id)
             if placement.sequence_number <= head.placement_number:
                 self._store.remove(proposal_name(self._partition, digest))
