@@ -17,11 +17,14 @@ import os
 import re
 import struct
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
+
+from ledger.errors import Unavailable
 
 RUN_ROWS_MAX = 4_000_000
 MERGE_AT = 8
@@ -60,14 +63,15 @@ class IdIndex:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
         self._runs: list[_Run] = []
-        for path in sorted(folder.iterdir()):
-            run = _open(path)
-            if run is None or run.first != self.covered:
-                path.unlink()
-            else:
-                self._runs.append(run)
+        with _storage():
+            folder.mkdir(parents=True, exist_ok=True)
+            for path in sorted(folder.iterdir()):
+                run = _open(path)
+                if run is None or run.first != self.covered:
+                    path.unlink(missing_ok=True)
+                else:
+                    self._runs.append(run)
 
     @property
     def covered(self) -> int:
@@ -76,8 +80,9 @@ class IdIndex:
 
     def reset(self) -> None:
         """Forgets everything; the rounds are to be added again from 0."""
-        for run in self._runs:
-            run.path.unlink(missing_ok=True)
+        with _storage():
+            for run in self._runs:
+                run.path.unlink(missing_ok=True)
         self._runs = []
 
     def add(self, round_number: int, rows: SeenRows) -> None:
@@ -85,9 +90,10 @@ class IdIndex:
         if round_number != self.covered:
             raise ValueError(f"the index covers rounds below {self.covered}, got round {round_number}")
         high, low = _halves(rows.ids)
-        self._append(round_number, round_number + 1, high, low, rows.seen)
-        while self._merge_tail():
-            pass
+        with _storage():
+            self._runs.append(self._written(round_number, round_number + 1, high, low, rows.seen))
+            while self._merge_tail():
+                pass
 
     def find(self, ids: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
         """(position in `ids`, `SEEN` row) of everything remembered under these event ids, oldest run first."""
@@ -103,14 +109,14 @@ class IdIndex:
                     if run.low[row] == low[position]:
                         yield int(position), run.seen[row]
 
-    def _append(self, first: int, end: int, high: np.ndarray, low: np.ndarray, seen: np.ndarray) -> None:
+    def _written(self, first: int, end: int, high: np.ndarray, low: np.ndarray, seen: np.ndarray) -> _Run:
         order = np.lexsort((low, high))
         path = self._folder / f"{first:012d}-{end:012d}.ids"
         _write(path, first, end, [high[order], low[order], seen[order]])
         run = _open(path)
         if run is None:
-            raise OSError(f"{path.name}: could not be read back")
-        self._runs.append(run)
+            raise Unavailable(f"id index: {path.name} could not be read back")
+        return run
 
     def _merge_tail(self) -> bool:
         """Merges the last `MERGE_AT` runs when they are of one size class."""
@@ -123,11 +129,19 @@ class IdIndex:
         high = np.concatenate([run.high for run in tail])
         low = np.concatenate([run.low for run in tail])
         seen = np.concatenate([run.seen for run in tail])
-        del self._runs[-MERGE_AT:]
-        self._append(tail[0].first, tail[-1].end, high, low, seen)
+        self._runs[-MERGE_AT:] = [self._written(tail[0].first, tail[-1].end, high, low, seen)]
         for run in tail:
             run.path.unlink(missing_ok=True)
         return True
+
+
+@contextmanager
+def _storage() -> Iterator[None]:
+    """A disk that is full or away is worth another try; nothing is lost with a derived file."""
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable(f"id index: {os.strerror(error.errno or 0)}") from None
 
 
 def _size_class(run: _Run) -> int:

@@ -8,7 +8,7 @@ must begin at offset 0: if it was trimmed before anything was sealed, evidence i
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from consumers import stretch
 from ledger.errors import IntegrityError
@@ -22,7 +22,10 @@ OPEN_BATCH_WAIT_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class ReadLimits:
-    """When a stretch ends: rows, bytes of keys and values, or age of its first record."""
+    """When a stretch ends: rows, bytes of keys and values, or age of its first record (0: when nothing more is there).
+
+    A first batch larger than that is read whole all the same.
+    """
 
     rows_max: int
     bytes_max: int
@@ -69,7 +72,8 @@ class StretchReader:
         until = time.monotonic() + limits.age_s + wait_s
         wait = wait_s
         while len(records) < limits.rows_max and size < limits.bytes_max:
-            more = await self._more(state, records, limits, wait)
+            left = replace(limits, rows_max=limits.rows_max - len(records), bytes_max=limits.bytes_max - size)
+            more = await self._more(state, records, left, wait)
             if not more:
                 break
             if not records:
@@ -77,6 +81,8 @@ class StretchReader:
             records += more
             size += sum(len(each.record.key) + len(each.record.value) for each in more)
             wait = max(until - time.monotonic(), 0.0)
+            if limits.age_s and not wait:
+                break
         cut = stretch.cut(records, at_end=False)
         while records and not cut.length:
             bounds = await self._log.bounds(self._partition)

@@ -19,6 +19,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from consumers import stretch
 from consumers.admission import Admission, FindLog
@@ -161,6 +162,8 @@ class PartitionSealer:
         )
         outcome = await asyncio.to_thread(self._commit, plan, at_us)
         if self._limits.trim:
+            # A log made anew in the meantime would lose records that were never sealed.
+            await self._reader.check_anchor(self.state)
             await self._parts.log.trim(self.partition, self.state.next_offset - 1)
         return outcome
 
@@ -191,6 +194,9 @@ class PartitionSealer:
         return draft(self.state, admitted, seen, identified, at_us), quarantined
 
     def _commit(self, plan: _Plan, at_us: int) -> RoundOutcome:
+        # A round that no verifier would believe could never be taken back.
+        sealed_at = datetime.fromtimestamp(at_us / 1_000_000, UTC)
+        self._parts.trust().key("ledger", self._parts.signer.verifier_key.key_id, sealed_at)
         read = Stretch(
             plan.kind,
             at_us,
