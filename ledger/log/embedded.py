@@ -19,7 +19,7 @@ from pathlib import Path
 from ledger.errors import IntegrityError, Misconfigured, OutcomeUnknown, Unavailable
 from ledger.log.embedded_file import check_same_file, connect, create, failure, identify
 from ledger.log.embedded_reader import Reader
-from ledger.log.embedded_writer import GroupCommit
+from ledger.log.embedded_writer import GroupCommit, Row
 from ledger.log.interface import (
     Bounds,
     Record,
@@ -36,6 +36,7 @@ READERS_MAX = 4
 BUSY_MS = 2_000
 TRIM_ROWS = 2_000
 CLOSE_S = 10.0
+PROBE_S = 5.0
 
 _encode_headers = lru_cache(maxsize=1024)(headers_codec.encode)
 """Many records carry the same headers."""
@@ -116,6 +117,11 @@ class EmbeddedLog:
         writer, _ = self._opened()
         size = check_append(self, partition, records)
         rows = [(record.key, _encode_headers(record.headers), record.value) for record in records]
+        return await self._submit(writer, partition, rows, size, deadline_s)
+
+    async def _submit(
+        self, writer: GroupCommit, partition: int, rows: Sequence[Row], size: int, deadline_s: float
+    ) -> int:
         outcome = writer.submit(partition, rows, size)
         try:
             async with asyncio.timeout(deadline_s):
@@ -165,10 +171,11 @@ class EmbeddedLog:
             await asyncio.to_thread(self._trim, partition, below)
 
     async def healthy(self) -> None:
-        """Read something, and look at how the last append went."""
+        """Read something; when the last append failed, see whether a commit of nothing works by now."""
         writer, reader = self._opened()
-        writer.check()
         await reader.run(partial(reader.bounds, 0))
+        if writer.failed:
+            await self._submit(writer, 0, [], 0, PROBE_S)
 
     async def close(self) -> None:
         """Write what is queued, end the threads, close the file."""

@@ -42,8 +42,9 @@ Row = tuple[bytes, bytes, bytes]
 CHECKPOINT_BYTES = 8 * 1024 * 1024
 """Written since the last checkpoint before the next one is made."""
 
-CHECKPOINT_FORCED_FRAMES = 32_768
-"""Of the write-ahead log not yet moved into the file; beyond it readers are waited for, or it would grow for ever."""
+CHECKPOINT_FORCED_FRAMES = 4_096
+"""Pages in the write-ahead log beyond which a checkpoint waits for readers. It begins anew only in a moment without
+any, so that readers who never pause would let it grow for ever."""
 
 _NOTHING_COMMITTED = ("SQLITE_FULL", "SQLITE_BUSY")
 
@@ -87,12 +88,10 @@ class GroupCommit:
             self._changed.notify()
         return append.outcome
 
-    def check(self) -> None:
-        """`Unavailable` when the last group failed, or the thread is gone; the error itself when it was damage."""
-        if not self._thread.is_alive():
-            raise Unavailable(f"{self._path}: the writer has ended")
-        if self._failed is not None:
-            raise type(self._failed)(str(self._failed))
+    @property
+    def failed(self) -> bool:
+        """Whether the last group, or the checkpoint after it, failed."""
+        return self._failed is not None
 
     def close(self, timeout_s: float) -> None:
         """Write what is queued, then end; what is still queued after `timeout_s` fails with `Unavailable`."""
@@ -196,8 +195,8 @@ class GroupCommit:
             return
         self._since_checkpoint = 0
         try:
-            _, written, moved = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-            if written - moved > CHECKPOINT_FORCED_FRAMES:
+            _, frames, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            if frames > CHECKPOINT_FORCED_FRAMES:
                 connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
         except sqlite3.Error as error:
             log.warning("%s: a checkpoint failed: %s", self._path, error.sqlite_errorname)

@@ -7,6 +7,7 @@ own that a client of this protocol version could ask for: each record carries th
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from ledger.errors import IntegrityError
@@ -15,6 +16,9 @@ from ledger.log.kafka_producer import SupervisedProducer
 from ledger.log.kafka_reader import Reader
 from ledger.log.kafka_settings import KafkaSettings
 from ledger.log.kafka_topic import check_topic, create_topic, trim_topic
+
+# At its DEBUG level aiokafka writes whole requests and responses, records included, into the log.
+logging.getLogger("aiokafka").setLevel(logging.WARNING)
 
 
 class KafkaLog:
@@ -58,8 +62,8 @@ class KafkaLog:
 
     async def reread(self, partition: int, offset: int) -> StoredRecord | None:
         """The record at `offset`, None when it is the next to be written."""
-        found = await self.read(partition, offset, records_max=1, bytes_max=1, wait_s=0)
-        return found[0] if found else None
+        check_partition(self, partition)
+        return await self._reader.reread(partition, offset)
 
     async def bounds(self, partition: int) -> Bounds:
         """The offsets the partition holds."""

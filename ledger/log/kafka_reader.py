@@ -51,6 +51,9 @@ FETCH_WAIT_MS_MAX = 1_000
 INLINE_BYTES = 64 * 1024
 """An answer up to this size is decoded at once, a larger one on a thread, so that the event loop goes on."""
 
+OPERATION_TIMEOUTS = 3
+"""What takes several requests may take this many times the time-out of one."""
+
 READ_UNCOMMITTED = 0
 CONSUMER = -1
 EARLIEST, LATEST = -2, -1
@@ -78,15 +81,31 @@ class Reader:
             wait_ms = min(FETCH_WAIT_MS_MAX, max(0, round((waits_until - loop.time()) * 1000)))
             return await self._fetch(partition, offset, bytes_max, wait_ms)
 
+        gives_up_at = waits_until + OPERATION_TIMEOUTS * self._settings.request_timeout_s
         while True:
             try:
                 data = await self._persist(self._where(partition), fetch, waits_until)
             except OffsetOutOfRangeError:
                 await self._check_offset(partition, offset)
+                if loop.time() >= gives_up_at:
+                    raise Unavailable(f"{self._where(partition)}: the brokers do not agree on its bounds") from None
                 continue
             found = await _decoded(data, self._where(partition), offset, records_max, bytes_max)
             if found or loop.time() >= waits_until:
                 return found
+
+    async def reread(self, partition: int, offset: int) -> StoredRecord | None:
+        """The record at `offset`; None only when the leader says that this is the next one to be written.
+
+        A leader just elected may not yet know that what it holds is on enough replicas, and shows less for a moment.
+        """
+        gives_up_at = asyncio.get_running_loop().time() + OPERATION_TIMEOUTS * self._settings.request_timeout_s
+        while not (found := await self.read(partition, offset, 1, 1, 0)):
+            if offset >= (await self.bounds(partition)).end:
+                return None
+            if asyncio.get_running_loop().time() >= gives_up_at:
+                raise Unavailable(f"{self._where(partition)} does not show offset {offset}")
+        return found[0]
 
     async def bounds(self, partition: int) -> Bounds:
         """What the partition's leader holds now."""
