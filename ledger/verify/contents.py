@@ -1,11 +1,11 @@
 """Contents against the payloads that describe them, in whatever order both are read.
 
-Each payload descriptor with a ciphertext, and each content row, becomes one 128-bit value, a keyed hash over its
-slot, event id, person and ciphertext SHA-256. For each event the values of its descriptors are added and those of its
-content rows are subtracted: where the sum is zero, the rows are exactly those described, each once; the key is random
-and known to this verification alone, so nobody can prepare rows that cancel out. Where it is not, `explain` reads
-that event's rows once more and names the slot. This needs 16 bytes an event, in any order, where a join would need
-all at once.
+Each payload descriptor with a ciphertext, and each content row, becomes one 128-bit value, a hash with a secret key
+over its slot, event id, person and ciphertext SHA-256. For each event the values of its descriptors are added and
+those of its content rows are subtracted: where the sum is zero, the rows are exactly those described, each once; the
+key is random and known to this verification alone, so nobody can prepare rows that cancel out. Where it is not,
+`explain` reads that event's rows once more and names the slot. This needs 16 bytes an event, in any order, where a
+join would need all at once.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from hashlib import blake2b, sha256
+from hashlib import sha256
 from typing import BinaryIO
 
 import numpy as np
@@ -27,6 +27,8 @@ from ledger.segments.placement import Placement
 from ledger.verify.columns import integers, objects
 from ledger.verify.report import Collector, Place
 from ledger.verify.scan import Rows, Target, record_batches
+
+_NOBODY = bytes(17)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +118,9 @@ class ContentSums:
         self.collector.count(contents=len(kept))
 
     def _value(self, slot: str, event_id: bytes, subject: bytes | None, digest: bytes) -> bytes:
-        # Lengths in front, so that two different rows never give the same bytes.
-        name, person = slot.encode(), b"" if subject is None else b"\x01" + subject
-        head = b"%d %d %d " % (len(name), len(person), len(event_id))
-        return blake2b(head + name + person + event_id + digest, digest_size=16, key=self._key).digest()
+        # Fixed sizes before the slot, so that two different rows never give the same bytes.
+        person = _NOBODY if subject is None else b"\x01" + _sixteen(subject)
+        return sha256(self._key + digest + _sixteen(event_id) + person + slot.encode()).digest()[:16]
 
     @staticmethod
     def _add(table: np.ndarray, places: np.ndarray, values: list[bytes], sign: int) -> None:
@@ -128,6 +129,11 @@ class ContentSums:
         numbers = np.frombuffer(b"".join(values), np.uint64).reshape(len(values), 2)
         # Unsigned arithmetic wraps: subtracting is adding the complement.
         np.add.at(table["contents"], places, numbers if sign > 0 else (~numbers + np.uint64(1)))
+
+
+def _sixteen(value: bytes) -> bytes:
+    """An id of another length is as wrong as any; it only must not be mistaken for a right one."""
+    return value if len(value) == 16 else sha256(b"other" + value).digest()[:16]
 
 
 def unmatched(rows: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ import io
 import os
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ledger.errors import IntegrityError, LedgerError, Unavailable
@@ -38,14 +39,21 @@ class Files:
         self._collector = collector
         self._pool = pool
         self._queued: deque[Future[None]] = deque()
+        self._prepared: dict[str, Future[io.BufferedReader]] = {}
 
     def open(self, file: Named) -> io.BufferedReader | None:
         """The file, hashed and rewound, for the caller to close; None, and a finding, when it is not the one named."""
+        prepared = self._prepared.pop(file.name, None)
         try:
-            return self._open(file)
+            return prepared.result() if prepared is not None else self._open(file)
         except LedgerError as error:
             self._collector.error(file.place, error)
             return None
+
+    def prepare(self, file: Named) -> None:
+        """Begins to hash, on another thread, a file that will be opened next."""
+        if file.name not in self._prepared:
+            self._prepared[file.name] = self._pool.submit(self._open, file)
 
     def check_later(self, file: Named, *, optional: bool = False) -> None:
         """Hashes the file on another thread; `finish` waits for it. `optional`: it may be gone."""
@@ -56,9 +64,12 @@ class Files:
         self._queued.append(self._pool.submit(self._check, file, optional))
 
     def finish(self) -> None:
-        """Waits for all that `check_later` began."""
+        """Waits for all that `check_later` and `prepare` began."""
         while self._queued:
             self._queued.popleft().result()
+        for name in list(self._prepared):
+            with suppress(LedgerError):  # nobody asked for it in the end
+                self._prepared.pop(name).result().close()
 
     def exists(self, name: str) -> bool:
         """Whether there is an object of this name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from ledger.segments.objects import FileStore
@@ -15,7 +16,10 @@ from ledger.verify.since import Since
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """`tenant_log`: look at this log's rows only. `now_us`: Unix microseconds, what sealing delays are held against."""
+    """`tenant_log`: look at this log's rows only. `now_us`: Unix microseconds, what sealing delays are held against.
+
+    `pool` has threads for what lets go of the interpreter (hashing files, signatures), `reader` one to read ahead.
+    """
 
     store: FileStore
     trust: TrustedKeys
@@ -29,6 +33,8 @@ class Job:
     now_us: int
     progress: ProgressCallback | None
     rounds_total: int
+    pool: Executor
+    reader: Executor
 
     def concerns(self, log_id: bytes) -> bool:
         """Whether this log's rows are to be looked at."""

@@ -7,7 +7,7 @@ tree, receipts and marks are checked by the same code.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
@@ -47,6 +47,16 @@ class _Rows:
     contents_whole: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A round's files. `needed`: rows that concern us stand in them and nowhere else; `read`: to be read as well."""
+
+    events: File | None
+    contents: File | None
+    needed: bool
+    read: bool
+
+
 class PartitionPass:
     """Verifies one partition of a job; `run` gives the state after its last good round."""
 
@@ -74,11 +84,11 @@ class PartitionPass:
                 identities = stack.enter_context(closing(Identities(job.scratch)))
                 self._full = Full(sums, TypedRows(job.collector, job.trust, sums), identities)
             if job.depth != "files":
-                self._scan = Scan(job.collector, job.trust, self._full.typed if self._full else None)
+                self._scan = Scan(job.collector, job.trust, self._full.typed if self._full else None, job.reader)
                 self._check = StatementCheck(job, self._full)
             self._placed.read(self._scan, self._full.sums if self._full else None)
             check_newest(job.collector, self._partition, self._plan.numbers, self._shown)
-            for seen in self._walk.follow(self._plan.numbers):
+            for seen in self._ahead(self._walk.follow(self._plan.numbers)):
                 self._round(seen)
                 job.report_progress()
             self._placed.finish(
@@ -88,6 +98,21 @@ class PartitionPass:
             job.files.finish()
         return self._walk.state
 
+    def _ahead(self, rounds: Iterator[RoundSeen]) -> Iterator[RoundSeen]:
+        """The same rounds, the next one always begun: its receipts and the files that will be read."""
+        last: RoundSeen | None = None
+        for seen in rounds:
+            self._receipts.begin(seen)
+            files = self._wanted(seen)
+            for file in (files.events, files.contents):
+                if file is not None and files.read and (file.role == EVENTS or self._full is not None):
+                    self._job.files.prepare(_named(seen, file))
+            if last is not None:
+                yield last
+            last = seen
+        if last is not None:
+            yield last
+
     def _report_twice(self) -> None:
         if self._full is not None:
             for twice in self._full.identities.twice():
@@ -96,14 +121,13 @@ class PartitionPass:
                 self._job.collector.add(Place(self._partition, LATER), where, "identity", message)
 
     def _round(self, seen: RoundSeen) -> None:
-        receipts = [self._receipts.open(seen, at) for at in range(len(seen.statements))]
+        receipts = self._receipts.take(seen)
         self._check_partitions(seen)
         rows = self._files(seen)
         if not seen.applied:
             return
-        self._observe(seen, None, self._walk.state.edge)
-        root = self._walk.state.edge.root()
-        check_stored(self._job.store, self._job.trust, self._job.collector, seen.place, seen.statements, root)
+        self._observe(seen, None, seen.edge)
+        check_stored(self._job.store, self._job.trust, self._job.collector, seen)
         base = 0
         pairs = zip(seen.statements, receipts, strict=True)
         for statement, own in sorted(pairs, key=lambda pair: pair[0].log_id):
@@ -169,15 +193,14 @@ class PartitionPass:
 
     def _files(self, seen: RoundSeen) -> _Rows:
         """Checks the round's files, and reads its rows where they are to be looked at."""
-        statements = sorted(seen.statements, key=lambda each: each.log_id)
-        concerned = [each for each in statements if self._job.concerns(each.log_id) and each.count]
-        needed = any(not self._is_placed(each) for each in concerned)
-        events, contents = seen.round.file(EVENTS), seen.round.file(CONTENTS)
-        if self._scan is None or not seen.applied or not needed or events is None:
+        wanted = self._wanted(seen)
+        events, contents = wanted.events, wanted.contents
+        if events is None or not wanted.read:
             for file in (events, contents):
-                if file is not None and (needed or self._job.tenant_log is None):
-                    self._job.files.check_later(_named(seen, file), optional=not needed)
+                if file is not None and (wanted.needed or self._job.tenant_log is None):
+                    self._job.files.check_later(_named(seen, file), optional=not wanted.needed)
             return _Rows(None)
+        statements = sorted(seen.statements, key=lambda each: each.log_id)
         table = np.zeros(sum(each.count for each in statements), LEAF_ROWS if self._full is None else FULL_ROWS)
         target = Target(table, self._spans(statements), sorted=True)
         whole = self._read(seen, events, target)
@@ -185,6 +208,14 @@ class PartitionPass:
             return _Rows(table, whole, contents is None or self._read(seen, contents, target))
         self._job.files.check_later(_named(seen, contents))
         return _Rows(table, whole)
+
+    def _wanted(self, seen: RoundSeen) -> _Wanted:
+        concerned = [each for each in seen.statements if self._job.concerns(each.log_id) and each.count]
+        needed = any(not self._is_placed(each) for each in concerned)
+        events, contents = seen.round.file(EVENTS), seen.round.file(CONTENTS)
+        # A row takes more than one byte, whatever the round says of its file.
+        possible = events is not None and events.rows <= events.bytes
+        return _Wanted(events, contents, needed, needed and possible and seen.applied and self._scan is not None)
 
     def _read(self, seen: RoundSeen, file: File, target: Target) -> bool:
         """Reads a file of events or contents into the table; False when it could not be, which was reported."""

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ledger.segments import names
-from ledger.segments.placement import PlacedFile, Placement
+from ledger.segments.placement import PlacedFile, Placement, Removal
 from ledger.segments.round import CONTENTS, EVENTS
 from ledger.verify.contents import ContentSums
 from ledger.verify.files import Named
@@ -31,7 +31,7 @@ class Placed:
         self._job = job
         self._place = Place(partition, LATER)
         self._plan = plan
-        self._removed: dict[bytes, frozenset[tuple[int, str]]] = {}
+        self._removed: dict[bytes, frozenset[Removal]] = {}
         self._aligned: set[bytes] = set()
         self.tables: dict[bytes, np.ndarray] = {}
         self.damaged: set[bytes] = set()
@@ -45,6 +45,9 @@ class Placed:
             if scan is None:
                 for file in placement.files:
                     self._job.files.check_later(self._named(file))
+                continue
+            if placement.size > sum(file.bytes for file in placement.files):
+                self.damaged.add(log_id)  # a row takes more than one byte: what it claims cannot be, and was reported
                 continue
             dtype = FULL_ROWS if sums is not None else LEAF_ROWS
             table = self._job.scratch.table(dtype, placement.size)
@@ -81,11 +84,11 @@ class Placed:
                 self._add(where, "placement", f"covers {placement.size} rows, a size at which no statement ended")
             if sums is None:
                 continue
-            allowed = self._allowing(log_id, allowing)
+            allowed = allowing.get(log_id, set())
             for removal in placement.removed:
                 if removal.event_id not in allowed:
                     slot = f"index {removal.index}, slot {removal.slot}"
-                    message = f"removed under event {removal.event_id.hex()}, no Erasure or Expiry of this tenant"
+                    message = f"removed under event {removal.event_id.hex()}, no Erasure or Expiry of this log"
                     self._add(where, "removal", f"{slot}: {message}")
             described = sums.absent[log_id]
             if described != len(placement.removed) and log_id not in self.damaged:
@@ -94,35 +97,40 @@ class Placed:
                 )
                 self._add(where, "removal", message)
 
-    def _allowing(self, log_id: bytes, allowing: Mapping[bytes, set[bytes]]) -> set[bytes]:
-        """The Erasure and Expiry events of the log's tenant: another shard of it may hold them."""
-        log = self._job.trust.log(log_id)
-        if log is None:
-            return allowing.get(log_id, set())
-        shards = {each.log_id for each in self._job.trust.logs if each.tenant == log.tenant}
-        return set[bytes]().union(*(events for each, events in allowing.items() if each in shards))
-
     def _check_claims(self, placement: Placement, digest: bytes) -> None:
+        """What a placement says about its files, before any is read."""
         where = f"placement {digest.hex()} of log {placement.log_id.hex()}"
-        rows = sum(file.rows for file in placement.files if file.role == EVENTS)
-        if rows != placement.size:
-            self._add(where, "placement", f"covers {placement.size} events, its files hold {rows}")
         for file in placement.files:
             if file.role not in (EVENTS, CONTENTS):
                 self._add(where, "placement", "names a file that is neither of events nor of contents")
             elif file.name != names.compacted_name(placement.log_id, file.role, file.sha256):
                 self._add(where, "placement", f"names its {file.role} file otherwise than its digest says")
-            if not 0 <= file.first_index <= file.end_index <= placement.size:
-                self._add(where, "placement", f"a file's range {file.first_index} to {file.end_index} is outside of it")
+        at = 0
+        events = sorted((file.first_index, file.end_index) for file in placement.files if file.role == EVENTS)
+        for first, end in (*events, (placement.size, placement.size)):
+            if first != at or end < first:
+                message = (
+                    f"its events files do not lie side by side: one ends at index {at}, the next begins at {first}"
+                )
+                self._add(where, "placement", message)
+            at = max(at, end)
+        rows = sum(file.rows for file in placement.files if file.role == EVENTS)
+        if rows != placement.size:
+            self._add(where, "placement", f"covers {placement.size} events, its files hold {rows}")
+        contents = [(file.first_index, file.end_index) for file in placement.files if file.role == CONTENTS]
+        if len(set(contents)) != len(contents) or not set(contents) <= set(events):
+            self._add(where, "placement", "a contents file of it does not belong to an events file")
 
     def _check_removed(self, placement: Placement, digest: bytes) -> None:
-        removed = frozenset((each.index, each.slot) for each in placement.removed)
-        back = self._removed.get(placement.log_id, frozenset()) - removed
-        if back:
-            index, slot = min(back)
-            where = f"placement {digest.hex()} of log {placement.log_id.hex()}"
-            message = f"index {index}, slot {slot}: its predecessor says it is gone; what is gone stays gone"
+        where = f"placement {digest.hex()} of log {placement.log_id.hex()}"
+        removed = frozenset(placement.removed)
+        for lost in sorted(self._removed.get(placement.log_id, frozenset()) - removed, key=lambda each: each.index)[:1]:
+            message = (
+                f"index {lost.index}, slot {lost.slot}: its predecessor removed it; what is gone stays gone, and why"
+            )
             self._add(where, "removal", message)
+        if len({(each.index, each.slot) for each in removed}) != len(placement.removed):
+            self._add(where, "removal", "removes one content twice")
         self._removed[placement.log_id] = removed
 
     def _read_file(

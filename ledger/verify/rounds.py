@@ -9,10 +9,11 @@ does not end the walk.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ledger.canonical import Malformed
 from ledger.errors import IntegrityError, LedgerError, Unavailable
+from ledger.merkle import EMPTY, CompactRange
 from ledger.segments import names
 from ledger.segments.history import History
 from ledger.segments.objects import FileStore
@@ -27,7 +28,8 @@ from ledger.verify.report import Collector, Place
 class RoundSeen:
     """A round that was read. `statements` with their `receipts`, in the bundle's order; the bundle's size in bytes.
 
-    `applied`: the state has moved on by it; else it was checked by itself only.
+    `applied`: the state has moved on by it, and `edge` is the edge of the rounds' own tree after it; else it was
+    checked by itself only.
     """
 
     round: Round
@@ -35,7 +37,8 @@ class RoundSeen:
     raw: tuple[bytes, ...]
     statements: tuple[Statement, ...]
     receipts: tuple[tuple[bytes, ...], ...]
-    applied: bool
+    applied: bool = False
+    edge: CompactRange = EMPTY
 
     @property
     def place(self) -> Place:
@@ -102,7 +105,7 @@ class Walk:
                 self._collector.count(placements=1)
             except (IntegrityError, Unavailable) as error:
                 self._collector.error(seen.place, error)
-        return RoundSeen(seen.round, seen.body, seen.raw, seen.statements, seen.receipts, True)
+        return replace(seen, applied=True, edge=self.state.edge)
 
     def _alone(self, number: int) -> RoundSeen | None:
         seen = self._read(number)
@@ -132,7 +135,7 @@ class Walk:
             if (statement.receipt_count, statement.receipts_digest) != (len(sealed), receipts_digest(sealed)):
                 message = "the receipts beside the statement are not those whose digest it holds"
                 self._collector.add(place, f"{where}, log {statement.log_id.hex()}", "receipt", message)
-        return RoundSeen(round_, body, raw, statements, receipts, False)
+        return RoundSeen(round_, body, raw, statements, receipts)
 
     def _bundle(self, round_: Round, place: Place) -> tuple[tuple[bytes, ...], tuple[tuple[bytes, ...], ...]]:
         file = round_.file(STATEMENTS)

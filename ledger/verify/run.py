@@ -73,6 +73,7 @@ def verify(
     numbers = _partitions(store, trust, partitions, tenant_log, opened)
     with ExitStack() as stack:
         pool = stack.enter_context(ThreadPoolExecutor(min(THREADS_MAX, os.cpu_count() or 1)))
+        reader = stack.enter_context(ThreadPoolExecutor(1))
         job = Job(
             store=store,
             trust=trust,
@@ -86,6 +87,8 @@ def verify(
             now_us=now_us if now_us is not None else time.time_ns() // 1_000,
             progress=progress,
             rounds_total=sum(len(History(store, each, trust).published()) for each in numbers),
+            pool=pool,
+            reader=reader,
         )
         if receipts is not None:
             expect_receipts(job, receipts)

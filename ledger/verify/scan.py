@@ -10,6 +10,7 @@ index order (`ledger.verify.leaves`).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, wait
 from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
 
@@ -94,11 +95,23 @@ def record_batches(stream: BinaryIO, columns: list[str] | None) -> Iterator[pa.R
     yield from file.iter_batches(batch_size=BATCH_ROWS, columns=columns, use_threads=False)
 
 
+def ahead(batches: Iterator[pa.RecordBatch], reader: Executor) -> Iterator[pa.RecordBatch]:
+    """The same batches; while one is worked on, `reader` reads the next."""
+    future = reader.submit(next, batches, None)
+    try:
+        while (batch := future.result()) is not None:
+            future = reader.submit(next, batches, None)
+            yield batch
+    finally:
+        wait([future])
+
+
 class Scan:
     """Reads events files at depth `leaves`, and with a `RowCheck` at depth `full`."""
 
-    def __init__(self, collector: Collector, trust: TrustedKeys, check: RowCheck | None) -> None:
+    def __init__(self, collector: Collector, trust: TrustedKeys, check: RowCheck | None, reader: Executor) -> None:
         self._collector = collector
+        self._reader = reader
         self._trust = trust
         self._check = check
 
@@ -107,7 +120,7 @@ class Scan:
         columns = None if self._check else LEAF_COLUMNS
         target.rows = 0
         try:
-            for batch in record_batches(stream, columns):
+            for batch in ahead(record_batches(stream, columns), self._reader):
                 if not batch.num_rows:
                     continue
                 if not self._batch(batch, name, place, target):

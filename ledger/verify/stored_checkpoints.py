@@ -11,27 +11,21 @@ from ledger.errors import IntegrityError, LedgerError
 from ledger.segments import names
 from ledger.segments.checkpoints import CHECKPOINTS
 from ledger.segments.objects import FileStore
-from ledger.segments.statement import Statement
 from ledger.tenants import log_origin, rounds_origin
 from ledger.trust import TrustedKeys
 from ledger.verify.report import Collector, Place
+from ledger.verify.rounds import RoundSeen
 from ledger.verify.since import open_trusted_checkpoint
 
 
-def check_stored(
-    store: FileStore,
-    trust: TrustedKeys,
-    collector: Collector,
-    place: Place,
-    statements: tuple[Statement, ...],
-    rounds_root: bytes,
-) -> None:
-    """The checkpoints of a round that was applied; `rounds_root` is the root of the rounds' tree after it."""
+def check_stored(store: FileStore, trust: TrustedKeys, collector: Collector, seen: RoundSeen) -> None:
+    """The checkpoints of a round that was applied."""
+    place = seen.place
     name = names.checkpoints_name(place.partition, place.round)
     if not store.exists(name):
         return
-    expected = {rounds_origin(trust.ledger, place.partition): (place.round + 1, rounds_root)}
-    for statement in statements:
+    expected = {rounds_origin(trust.ledger, place.partition): (seen.edge.size, seen.edge.root())}
+    for statement in seen.statements:
         expected[log_origin(trust.ledger, statement.log_id)] = (statement.tree_size, statement.root)
     try:
         notes = CHECKPOINTS.decode(store.read(name)).notes
