@@ -26,35 +26,37 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from ledger.v1 import event_pb2 as ledger_dot_v1_dot_event__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16ledger/v1/ingest.proto\x12\tledger.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15ledger/v1/event.proto\"B\n\x0ePublishRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12 \n\x06\x65vents\x18\x02 \x03(\x0b\x32\x10.ledger.v1.Event\"e\n\x0fPublishResponse\x12\'\n\x07results\x18\x01 \x03(\x0b\x32\x16.ledger.v1.EventResult\x12)\n\x07\x62\x61tches\x18\x02 \x03(\x0b\x32\x18.ledger.v1.AppendedBatch\"\x85\x01\n\x0b\x45ventResult\x12&\n\x06status\x18\x01 \x01(\x0e\x32\x16.ledger.v1.EventStatus\x12\r\n\x05\x66ield\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x11\n\tleaf_hash\x18\x04 \x01(\x0c\x12\x12\n\x05\x62\x61tch\x18\x05 \x01(\rH\x00\x88\x01\x01\x42\x08\n\x06_batch\"E\n\rAppendedBatch\x12\x0f\n\x07receipt\x18\x01 \x01(\x0c\x12#\n\x03\x65nd\x18\x02 \x01(\x0b\x32\x16.ledger.v1.LogPosition\"5\n\x0bLogPosition\x12\x11\n\tpartition\x18\x01 \x01(\r\x12\x13\n\x0bnext_offset\x18\x02 \x01(\x04\"O\n\x12\x41waitSealedRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12)\n\tpositions\x18\x02 \x03(\x0b\x32\x16.ledger.v1.LogPosition\"*\n\x13\x41waitSealedResponse\x12\x13\n\x0b\x63heckpoints\x18\x01 \x03(\t\"\x14\n\x12GetSpoolKeyRequest\"\x9b\x01\n\x13GetSpoolKeyResponse\x12\x0e\n\x06key_id\x18\x01 \x01(\x0c\x12\x12\n\npublic_key\x18\x02 \x01(\x0c\x12.\n\nseal_until\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x64\x65stroyed_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"4\n\x15PublishSpooledRequest\x12\x0e\n\x06key_id\x18\x01 \x01(\x0c\x12\x0b\n\x03\x62ox\x18\x02 \x01(\x0c*\x92\x01\n\x0b\x45ventStatus\x12\x1c\n\x18\x45VENT_STATUS_UNSPECIFIED\x10\x00\x12\x19\n\x15\x45VENT_STATUS_ACCEPTED\x10\x01\x12\x17\n\x13\x45VENT_STATUS_REPEAT\x10\x02\x12\x19\n\x15\x45VENT_STATUS_REJECTED\x10\x03\x12\x16\n\x12\x45VENT_STATUS_RETRY\x10\x04\x32\xbd\x02\n\rIngestService\x12@\n\x07Publish\x12\x19.ledger.v1.PublishRequest\x1a\x1a.ledger.v1.PublishResponse\x12L\n\x0b\x41waitSealed\x12\x1d.ledger.v1.AwaitSealedRequest\x1a\x1e.ledger.v1.AwaitSealedResponse\x12L\n\x0bGetSpoolKey\x12\x1d.ledger.v1.GetSpoolKeyRequest\x1a\x1e.ledger.v1.GetSpoolKeyResponse\x12N\n\x0ePublishSpooled\x12 .ledger.v1.PublishSpooledRequest\x1a\x1a.ledger.v1.PublishResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16ledger/v1/ingest.proto\x12\tledger.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15ledger/v1/event.proto\"B\n\x0ePublishRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12 \n\x06\x65vents\x18\x02 \x03(\x0b\x32\x10.ledger.v1.Event\".\n\x0cPublishFrame\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0e\n\x06\x65vents\x18\x02 \x03(\x0c\"e\n\x0fPublishResponse\x12\'\n\x07results\x18\x01 \x03(\x0b\x32\x16.ledger.v1.EventResult\x12)\n\x07\x62\x61tches\x18\x02 \x03(\x0b\x32\x18.ledger.v1.AppendedBatch\"\x85\x01\n\x0b\x45ventResult\x12&\n\x06status\x18\x01 \x01(\x0e\x32\x16.ledger.v1.EventStatus\x12\r\n\x05\x66ield\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x11\n\tleaf_hash\x18\x04 \x01(\x0c\x12\x12\n\x05\x62\x61tch\x18\x05 \x01(\rH\x00\x88\x01\x01\x42\x08\n\x06_batch\"E\n\rAppendedBatch\x12\x0f\n\x07receipt\x18\x01 \x01(\x0c\x12#\n\x03\x65nd\x18\x02 \x01(\x0b\x32\x16.ledger.v1.LogPosition\"5\n\x0bLogPosition\x12\x11\n\tpartition\x18\x01 \x01(\r\x12\x13\n\x0bnext_offset\x18\x02 \x01(\x04\"O\n\x12\x41waitSealedRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12)\n\tpositions\x18\x02 \x03(\x0b\x32\x16.ledger.v1.LogPosition\"*\n\x13\x41waitSealedResponse\x12\x13\n\x0b\x63heckpoints\x18\x01 \x03(\t\"\x14\n\x12GetSpoolKeyRequest\"\x9b\x01\n\x13GetSpoolKeyResponse\x12\x0e\n\x06key_id\x18\x01 \x01(\x0c\x12\x12\n\npublic_key\x18\x02 \x01(\x0c\x12.\n\nseal_until\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x64\x65stroyed_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"4\n\x15PublishSpooledRequest\x12\x0e\n\x06key_id\x18\x01 \x01(\x0c\x12\x0b\n\x03\x62ox\x18\x02 \x01(\x0c*\x92\x01\n\x0b\x45ventStatus\x12\x1c\n\x18\x45VENT_STATUS_UNSPECIFIED\x10\x00\x12\x19\n\x15\x45VENT_STATUS_ACCEPTED\x10\x01\x12\x17\n\x13\x45VENT_STATUS_REPEAT\x10\x02\x12\x19\n\x15\x45VENT_STATUS_REJECTED\x10\x03\x12\x16\n\x12\x45VENT_STATUS_RETRY\x10\x04\x32\xbd\x02\n\rIngestService\x12@\n\x07Publish\x12\x19.ledger.v1.PublishRequest\x1a\x1a.ledger.v1.PublishResponse\x12L\n\x0b\x41waitSealed\x12\x1d.ledger.v1.AwaitSealedRequest\x1a\x1e.ledger.v1.AwaitSealedResponse\x12L\n\x0bGetSpoolKey\x12\x1d.ledger.v1.GetSpoolKeyRequest\x1a\x1e.ledger.v1.GetSpoolKeyResponse\x12N\n\x0ePublishSpooled\x12 .ledger.v1.PublishSpooledRequest\x1a\x1a.ledger.v1.PublishResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ledger.v1.ingest_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_EVENTSTATUS']._serialized_start=886
-  _globals['_EVENTSTATUS']._serialized_end=1032
+  _globals['_EVENTSTATUS']._serialized_start=934
+  _globals['_EVENTSTATUS']._serialized_end=1080
   _globals['_PUBLISHREQUEST']._serialized_start=93
   _globals['_PUBLISHREQUEST']._serialized_end=159
-  _globals['_PUBLISHRESPONSE']._serialized_start=161
-  _globals['_PUBLISHRESPONSE']._serialized_end=262
-  _globals['_EVENTRESULT']._serialized_start=265
-  _globals['_EVENTRESULT']._serialized_end=398
-  _globals['_APPENDEDBATCH']._serialized_start=400
-  _globals['_APPENDEDBATCH']._serialized_end=469
-  _globals['_LOGPOSITION']._serialized_start=471
-  _globals['_LOGPOSITION']._serialized_end=524
-  _globals['_AWAITSEALEDREQUEST']._serialized_start=526
-  _globals['_AWAITSEALEDREQUEST']._serialized_end=605
-  _globals['_AWAITSEALEDRESPONSE']._serialized_start=607
-  _globals['_AWAITSEALEDRESPONSE']._serialized_end=649
-  _globals['_GETSPOOLKEYREQUEST']._serialized_start=651
-  _globals['_GETSPOOLKEYREQUEST']._serialized_end=671
-  _globals['_GETSPOOLKEYRESPONSE']._serialized_start=674
-  _globals['_GETSPOOLKEYRESPONSE']._serialized_end=829
-  _globals['_PUBLISHSPOOLEDREQUEST']._serialized_start=831
-  _globals['_PUBLISHSPOOLEDREQUEST']._serialized_end=883
-  _globals['_INGESTSERVICE']._serialized_start=1035
-  _globals['_INGESTSERVICE']._serialized_end=1352
+  _globals['_PUBLISHFRAME']._serialized_start=161
+  _globals['_PUBLISHFRAME']._serialized_end=207
+  _globals['_PUBLISHRESPONSE']._serialized_start=209
+  _globals['_PUBLISHRESPONSE']._serialized_end=310
+  _globals['_EVENTRESULT']._serialized_start=313
+  _globals['_EVENTRESULT']._serialized_end=446
+  _globals['_APPENDEDBATCH']._serialized_start=448
+  _globals['_APPENDEDBATCH']._serialized_end=517
+  _globals['_LOGPOSITION']._serialized_start=519
+  _globals['_LOGPOSITION']._serialized_end=572
+  _globals['_AWAITSEALEDREQUEST']._serialized_start=574
+  _globals['_AWAITSEALEDREQUEST']._serialized_end=653
+  _globals['_AWAITSEALEDRESPONSE']._serialized_start=655
+  _globals['_AWAITSEALEDRESPONSE']._serialized_end=697
+  _globals['_GETSPOOLKEYREQUEST']._serialized_start=699
+  _globals['_GETSPOOLKEYREQUEST']._serialized_end=719
+  _globals['_GETSPOOLKEYRESPONSE']._serialized_start=722
+  _globals['_GETSPOOLKEYRESPONSE']._serialized_end=877
+  _globals['_PUBLISHSPOOLEDREQUEST']._serialized_start=879
+  _globals['_PUBLISHSPOOLEDREQUEST']._serialized_end=931
+  _globals['_INGESTSERVICE']._serialized_start=1083
+  _globals['_INGESTSERVICE']._serialized_end=1400
 # @@protoc_insertion_point(module_scope)

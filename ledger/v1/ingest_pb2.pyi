@@ -32,6 +32,14 @@ class PublishRequest(_message.Message):
     events: _containers.RepeatedCompositeFieldContainer[_event_pb2.Event]
     def __init__(self, tenant: _Optional[str] = ..., events: _Optional[_Iterable[_Union[_event_pb2.Event, _Mapping]]] = ...) -> None: ...
 
+class PublishFrame(_message.Message):
+    __slots__ = ("tenant", "events")
+    TENANT_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    tenant: str
+    events: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, tenant: _Optional[str] = ..., events: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
 class PublishResponse(_message.Message):
     __slots__ = ("results", "batches")
     RESULTS_FIELD_NUMBER: _ClassVar[int]

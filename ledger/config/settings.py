@@ -1,0 +1,233 @@
+"""Every setting and limit of every service: name, unit, default, bounds, meaning.
+
+The unit stands last in a name: `_ms`, `_s`, `_bytes_max` and `_bytes` (bytes), `_rows`, `_events_max`. Relative paths
+are relative to the ledger's home. What is wrong on its own is refused while reading (`ledger.config.load`); what is
+wrong together, here.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import MISSING, dataclass, field, fields
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal
+
+from ledger.config.address import Address, parse_address
+from ledger.errors import Misconfigured
+from ledger.note import check_key_name
+from ledger.record.content import STORED_BYTES_MAX
+from ledger.tenants import check_ledger_name
+
+KIB, MIB, GIB = 1024, 1024**2, 1024**3
+DAY_S = 86_400
+INCARNATION_BYTES = 16
+
+_CLASS_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What the manual says of a setting. `least` and `most` bound numbers, both included."""
+
+    text: str
+    least: float | None = None
+    most: float | None = None
+
+
+def about(text: str, *, least: float | None = None, most: float | None = None) -> dict[str, Meaning]:
+    """The metadata of a field that is a setting."""
+    return {"meaning": Meaning(text, least, most)}
+
+
+def setting(default: Any, text: str, *, least: float | None = None, most: float | None = None) -> Any:
+    """A field of a configuration section."""
+    return field(default=default, metadata=about(text, least=least, most=most))
+
+
+def required(text: str) -> Any:
+    """A field that every configuration must give; `init` writes it."""
+    return field(metadata=about(text))
+
+
+def _check_class_name(name: str, where: str) -> None:
+    if not _CLASS_NAME.fullmatch(name):
+        raise Misconfigured(f"{where}: expected 1 to 63 of a-z, 0-9, '.', '_', '-', the first a letter or a digit")
+
+
+def _check_order(section: str, config: Any, *names: str) -> None:
+    """Limits that hold each other: each at most the next."""
+    for smaller, larger in pairwise(names):
+        if getattr(config, smaller) > getattr(config, larger):
+            raise Misconfigured(
+                f"{section}.{smaller}: expected at most {section}.{larger}, which is {getattr(config, larger)}, "
+                f"got {getattr(config, smaller)}"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogConfig:
+    """What all services share: the ledger's name, its event log, its keys, where its files lie."""
+
+    name: str = required("Name of the ledger, such as audit.example.org: begins every origin and key name, for ever.")
+    incarnation: str = required("The event log's incarnation, 32 hex digits, made by `init`; stands in every record.")
+    event_log: str = setting(
+        "sqlite:log/events.sqlite", "URL of the event log, `sqlite:` or `kafka:`; its parameters are listed below."
+    )
+    segments: Path = field(default=Path("segments"), metadata=about("Folder of the sealed files."))
+    derived: Path = field(default=Path("derived"), metadata=about("Folder of indexes and tiles; may be deleted."))
+    master_key: Path = field(default=Path("keys/master.key"), metadata=about("File of the master key, mode 0600."))
+    key_store: Path = field(
+        default=Path("keys/keys.sqlite"), metadata=about("Database of sealed keys, pseudonyms and tenants.")
+    )
+    trust: Path = field(default=Path("trust.json"), metadata=about("Public keys and logs that verifiers trust."))
+
+    def __post_init__(self) -> None:
+        check_ledger_name(self.name)
+        if not re.fullmatch(r"[0-9a-f]{32}", self.incarnation):
+            raise Misconfigured(f"ledger.incarnation: expected {2 * INCARNATION_BYTES} lower-case hex digits")
+
+    @property
+    def incarnation_bytes(self) -> bytes:
+        """The incarnation as it stands in records."""
+        return bytes.fromhex(self.incarnation)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayConfig:
+    """The service that takes events."""
+
+    listen: str = setting("127.0.0.1:7443", "Address of IngestService. Port 0: any free one.")
+    metrics_listen: str = setting("127.0.0.1:7444", "Address of `/metrics` and `/healthz`.")
+    insecure_plaintext: bool = setting(
+        False, "Allow `listen` on an address that is not loopback although nothing protects the connection yet."
+    )
+    reuse_port: bool = setting(
+        False,
+        "Share `listen` with other gateway processes of this ledger (SO_REUSEPORT). Each needs its own metrics port.",
+    )
+    gateway_id: str = setting(
+        "gw-1", "Name of this gateway in receipts and payloads; `init` makes the first one's key."
+    )
+    worker_threads: int = setting(
+        1,
+        "Threads that translate, encrypt and encode; more of them help only while one waits for the key store.",
+        least=1,
+        most=64,
+    )
+    publish_concurrency_max: int = setting(
+        64, "Publish calls in work at once; more are answered RESOURCE_EXHAUSTED.", least=1, most=10_000
+    )
+    publish_bytes_in_flight_max: int = setting(
+        128 * MIB, "Bytes of those calls' requests together; more are answered RESOURCE_EXHAUSTED.", least=64 * KIB
+    )
+    retry_after_ms: int = setting(200, "The hint `retry-after-ms` to callers turned away.", least=1, most=60_000)
+    batch_events_max: int = setting(10_000, "Events in one Publish.", least=1, most=100_000)
+    content_bytes_max: int = setting(256 * KIB, "Bytes of one content.", least=1, most=STORED_BYTES_MAX)
+    oversize: Literal["refuse", "truncate"] = setting(
+        "refuse", "What happens to a larger content: the event is refused, or the content is cut and says so."
+    )
+    event_bytes_max: int = setting(4 * MIB, "Bytes of one submitted event.", least=1 * KIB)
+    message_bytes_max: int = setting(16 * MIB, "Bytes of one gRPC message, either way.", least=64 * KIB, most=GIB)
+    append_deadline_ms: int = setting(
+        10_000, "Longest wait for the event log in one call; the caller's own deadline may be shorter.", least=1
+    )
+    appends_in_flight_max: int = setting(
+        64, "Appends handed to the event log at once; others wait.", least=1, most=1_000
+    )
+    drain_ms: int = setting(10_000, "How long a stopping gateway lets calls in work finish.", least=0)
+    remembered_events_max: int = setting(
+        100_000,
+        "Acknowledged events remembered, to answer a repeat with its first receipt; about 600 bytes each.",
+        least=0,
+    )
+    sealing_delay_ms: int = setting(
+        DAY_S * 1_000, "Promised in receipts: after this time an unsealed event may be called missing.", least=1_000
+    )
+    retention_class: str = setting("standard", "Retention class of contents.")
+    spool_key_seal_s: int = setting(DAY_S, "How long producers seal their spools to one key.", least=60)
+    spool_age_max_s: int = setting(
+        7 * DAY_S, "How long a spool may lie after that before its key is destroyed and it is lost.", least=60
+    )
+    await_sealed_ms: int = setting(600_000, "Longest AwaitSealed for a caller without a deadline.", least=1)
+    await_sealed_concurrency_max: int = setting(64, "AwaitSealed calls waiting at once.", least=1, most=10_000)
+    health_check_ms: int = setting(1_000, "Time between two looks at the event log's health.", least=10)
+    reflection: bool = setting(True, "Offer gRPC server reflection.")
+
+    def __post_init__(self) -> None:
+        parse_address(self.metrics_listen, "gateway.metrics_listen")
+        if not self.address.is_loopback and not self.insecure_plaintext:
+            raise Misconfigured(
+                f"gateway.listen: {self.listen} can be reached from elsewhere and nothing protects the connection; "
+                "listen on loopback, or say gateway.insecure_plaintext = true"
+            )
+        check_key_name(self.gateway_id)
+        _check_class_name(self.retention_class, "gateway.retention_class")
+        _check_order("gateway", self, "content_bytes_max", "event_bytes_max", "message_bytes_max")
+        _check_order("gateway", self, "message_bytes_max", "publish_bytes_in_flight_max")
+
+    @property
+    def address(self) -> Address:
+        """`listen`, parsed."""
+        return parse_address(self.listen, "gateway.listen")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealerConfig:
+    """The service that seals rounds."""
+
+    round_rows_max: int = setting(50_000, "Events at which a round is closed.", least=1, most=5_000_000)
+    round_bytes_max: int = setting(64 * MIB, "Bytes read from the event log at which a round is closed.", least=MIB)
+    round_age_ms: int = setting(1_000, "Age of its oldest event at which a round is closed.", least=1)
+    heartbeat_s: int = setting(60, "Idle time after which a partition gets an empty round.", least=1)
+    trim: bool = setting(False, "Delete from the event log what a published round has sealed.")
+    row_group_rows: int = setting(50_000, "Rows of a Parquet row group.", least=100, most=1_000_000)
+    metrics_listen: str = setting("127.0.0.1:7445", "Address of `/metrics` and `/healthz`.")
+
+    def __post_init__(self) -> None:
+        parse_address(self.metrics_listen, "sealer.metrics_listen")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryConfig:
+    """The service that answers questions."""
+
+    listen: str = setting("127.0.0.1:7446", "Address of QueryService. Port 0: any free one.")
+    sql_time_s: int = setting(30, "Time one SQL query may take; then its process is killed.", least=1, most=3_600)
+    sql_memory_bytes: int = setting(GIB, "Memory one SQL query may take.", least=64 * MIB)
+    sql_rows_max: int = setting(100_000, "Rows one SQL query returns; it says when there were more.", least=1)
+    backdating_tolerance_s: int = setting(
+        3_600, "An effective time further before its sealing than this is flagged as backdated.", least=0
+    )
+
+    def __post_init__(self) -> None:
+        parse_address(self.listen, "query.listen")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerConfig:
+    """All of a ledger's configuration; each field is a section of the file."""
+
+    ledger: LogConfig
+    gateway: GatewayConfig = GatewayConfig()
+    sealer: SealerConfig = SealerConfig()
+    query: QueryConfig = QueryConfig()
+
+
+SECTIONS: dict[str, type[Any]] = {
+    "ledger": LogConfig,
+    "gateway": GatewayConfig,
+    "sealer": SealerConfig,
+    "query": QueryConfig,
+}
+
+
+def meanings(section: str) -> dict[str, Meaning]:
+    """The settings of a section by name, in the manual's order."""
+    return {each.name: each.metadata["meaning"] for each in fields(SECTIONS[section])}
+
+
+def default_of(section: str, name: str) -> Any:
+    """A setting's default, None where the configuration must give it."""
+    (found,) = [each.default for each in fields(SECTIONS[section]) if each.name == name]
+    return None if found is MISSING else found

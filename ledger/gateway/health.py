@@ -1,0 +1,134 @@
+"""How the gateway is: looked after here, told through grpc.health.v1 and `/healthz`.
+
+SERVING means that an event sent now can be expected to be taken. The gateway is NOT_SERVING before it has started,
+while its event log does not work, and from the moment it begins to stop. Both the whole server ("") and IngestService
+have this status; no other service is known.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import grpc
+from grpc_health.v1 import health_pb2
+
+from ledger.errors import IntegrityError, LedgerError
+from ledger.gateway.faults import report_fault
+from ledger.gateway.metrics import GatewayMetrics
+from ledger.gateway.service import SERVICE
+from ledger.log.interface import EventLog
+
+log = logging.getLogger(__name__)
+
+LOOK_TIMEOUT_S = 5.0
+
+_HealthContext = grpc.aio.ServicerContext[health_pb2.HealthCheckRequest, health_pb2.HealthCheckResponse]
+
+
+class Health:
+    """A grpc.health.v1 servicer: the status, for whoever asks or watches.
+
+    Belongs to one event loop; `serving` may be read from any thread.
+    """
+
+    def __init__(self) -> None:
+        self.serving = False
+        self._closed = False
+        self._changed = asyncio.Condition()
+
+    async def set_serving(self, serving: bool) -> None:
+        """State the status; once closed it stays NOT_SERVING."""
+        if self._closed or serving == self.serving:
+            return
+        async with self._changed:
+            self.serving = serving
+            self._changed.notify_all()
+
+    async def close(self) -> None:
+        """NOT_SERVING for good; watchers are told, then their streams end."""
+        async with self._changed:
+            self.serving = False
+            self._closed = True
+            self._changed.notify_all()
+
+    async def Check(
+        self, request: health_pb2.HealthCheckRequest, context: _HealthContext
+    ) -> health_pb2.HealthCheckResponse:
+        """The status now; NOT_FOUND for a service this server does not have."""
+        if request.service not in ("", SERVICE):
+            await context.abort(grpc.StatusCode.NOT_FOUND, "unknown service")
+        return health_pb2.HealthCheckResponse(status=self._status(request.service))
+
+    async def List(
+        self, _request: health_pb2.HealthListRequest, _context: _HealthContext
+    ) -> health_pb2.HealthListResponse:
+        """The status of every service."""
+        statuses = {name: health_pb2.HealthCheckResponse(status=self._status(name)) for name in ("", SERVICE)}
+        return health_pb2.HealthListResponse(statuses=statuses)
+
+    async def Watch(
+        self, request: health_pb2.HealthCheckRequest, context: _HealthContext
+    ) -> None:
+        """The status now and whenever it changes."""
+        last: int | None = None
+        while True:
+            # Not written under the lock: a caller who does not read would hold up everybody else.
+            closed, status = self._closed, self._status(request.service)
+            if status != last:
+                await context.write(health_pb2.HealthCheckResponse(status=status))
+                last = status
+            if closed:
+                return
+            async with self._changed:
+                if (self._closed, self._status(request.service)) == (closed, status):
+                    await self._changed.wait()
+
+    def _status(self, service: str) -> int:
+        known = health_pb2.HealthCheckResponse
+        if service not in ("", SERVICE):
+            return int(known.SERVICE_UNKNOWN)
+        return int(known.SERVING if self.serving else known.NOT_SERVING)
+
+
+class LogWatch:
+    """Looks at the event log again and again."""
+
+    def __init__(self, event_log: EventLog, health: Health, metrics: GatewayMetrics, every_s: float) -> None:
+        self._log = event_log
+        self._health = health
+        self._metrics = metrics
+        self._every_s = every_s
+        self._said: str | None = None
+
+    async def run(self) -> None:
+        """Look, for ever. `IntegrityError` when the log says that it went back."""
+        while True:
+            await self.look()
+            await asyncio.sleep(self._every_s)
+
+    async def look(self) -> None:
+        """Look once, and state what was seen."""
+        problem = await self._problem()
+        self._metrics.event_log_up(problem is None)
+        await self._health.set_serving(problem is None)
+        if problem != self._said:
+            self._said = problem
+            if problem is None:
+                log.info("the event log works")
+            else:
+                log.warning("the event log does not work: %s", problem)
+
+    async def _problem(self) -> str | None:
+        try:
+            async with asyncio.timeout(LOOK_TIMEOUT_S):
+                await self._log.healthy()
+        except IntegrityError:
+            raise
+        except TimeoutError:
+            return f"no answer within {LOOK_TIMEOUT_S} s"
+        except LedgerError as error:
+            return str(error)
+        except Exception as error:
+            return f"fault {report_fault(error, 'looking at the event log')}"
+        return None

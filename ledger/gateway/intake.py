@@ -1,0 +1,317 @@
+"""A call's events, from the bytes that came to signed batches. No network, no waiting but for the key store.
+
+For each event: parse, check and take apart, check sizes. For all of them at once: acquire keys. Then for each: the
+submission digest tells whether it came before; if not, it is assembled (encrypted, encoded). What is new is grouped by
+the log that takes it and cut into batches.
+
+An event ends in one of these: `Refused`, `Known` (acknowledged before: its first receipt is the answer), `Again` (the
+same event earlier in this call), `Taken` (part of a batch), `Failed` (a fault of ours; the others of the call go on).
+
+One id with two bodies is no reason to refuse: both are taken, with a reason in the answer, and the sealer marks them.
+
+All this is work for a processor: it runs in worker threads, and is safe for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from threading import local
+from typing import Literal
+
+from ledger.errors import IntegrityError, Rejected
+from ledger.gateway.batches import Batch, BatchCutter, ReadyEvent, TooLarge
+from ledger.gateway.clock import ReceptionClock
+from ledger.gateway.faults import report_fault
+from ledger.gateway.remembered import Remembered, RememberedEvents
+from ledger.keys.provider import Grant, KeyProvider
+from ledger.record.assemble import (
+    Capture,
+    ContentLimits,
+    Needs,
+    Reception,
+    assemble,
+    check_sizes,
+    digest_of,
+    month_of,
+    needs,
+)
+from ledger.record.content import ContentSealer
+from ledger.record.submission import parse_submission
+from ledger.record.translate import Submission, translate
+from ledger.tenants import Tenant
+
+CONFLICT = "an event with this id was taken before with another body; both are kept, and marked as a conflict"
+UNDETERMINED = (
+    "an event with this id was taken before under other keys; whether it is the same can't be told, both are kept, "
+    "and marked"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Sending it unchanged cannot help. `stage`: which check refused it, for the metrics."""
+
+    field: str
+    reason: str
+    stage: Literal["size", "parse", "check", "content_size", "person", "batch_size"]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Acknowledged before; nothing is appended."""
+
+    first: Remembered
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """The same event as `first`, an index into this call."""
+
+    first: int
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Part of `batch`, an index into the call's batches, once that is durable."""
+
+    batch: int
+    leaf_hash: bytes
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A fault of the gateway, reported under this id."""
+
+    fault_id: str
+
+
+Verdict = Refused | Known | Again | Taken | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A call's events in their order, and the batches that hold the new ones."""
+
+    verdicts: tuple[Verdict, ...]
+    batches: tuple[Batch, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeRules:
+    """What is the same for every event of a gateway."""
+
+    capture: Capture
+    limits: ContentLimits
+    event_bytes_max: int
+    gateway_id: str
+    gateway_build: str
+
+
+@dataclass(frozen=True, slots=True)
+class Submitter:
+    """Who sends, as authenticated."""
+
+    submitted_by: str
+    authentication_method: Literal["none", "mtls", "jwt", "local"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """An event that passed every check of its own."""
+
+    index: int
+    submission: Submission
+    encoded: bytes
+    needs: Needs
+
+
+@dataclass(slots=True)
+class _Call:
+    """One call in work."""
+
+    tenant: Tenant
+    submitter: Submitter
+    received_at_us: int
+    verdicts: dict[int, Verdict]
+
+
+class Intake:
+    """Prepares calls for one gateway."""
+
+    def __init__(
+        self,
+        rules: IntakeRules,
+        keys: KeyProvider,
+        cutter: BatchCutter,
+        remembered: RememberedEvents,
+        clock: ReceptionClock,
+    ) -> None:
+        self._rules = rules
+        self._keys = keys
+        self._cutter = cutter
+        self._remembered = remembered
+        self._clock = clock
+        self._threads = local()
+
+    def prepare(self, tenant: Tenant, events: Sequence[bytes], submitter: Submitter) -> Prepared:
+        """What becomes of each event. Raises what the key store raises: `Unavailable`, `IntegrityError`."""
+        call = _Call(tenant, submitter, self._clock.now_us(), {})
+        read = self._read(call, events)
+        grant, read = self._acquire(call, read)
+        batches = self._cut(call, *self._assemble(call, read, grant)) if read else ()
+        return Prepared(tuple(call.verdicts[index] for index in range(len(events))), batches)
+
+    def _read(self, call: _Call, events: Sequence[bytes]) -> list[_Read]:
+        """The events that are right in themselves; the others get their verdict."""
+        capture, limits, month = self._rules.capture, self._rules.limits, month_of(call.received_at_us)
+        read = []
+        for index, data in enumerate(events):
+            stage: Literal["size", "parse", "check", "content_size"] = "size"
+            try:
+                if len(data) > self._rules.event_bytes_max:
+                    raise Rejected("", f"at most {self._rules.event_bytes_max} bytes an event, got {len(data)}")
+                stage = "parse"
+                event, encoded = parse_submission(data)
+                stage = "check"
+                submission = translate(event)
+                stage = "content_size"
+                check_sizes(submission, limits)
+                read.append(_Read(index, submission, encoded, needs(submission, capture, month)))
+            except Rejected as refusal:
+                call.verdicts[index] = Refused(refusal.field, refusal.reason, stage)
+            except Exception as error:
+                call.verdicts[index] = Failed(report_fault(error, f"an event could not be read ({stage})"))
+        return read
+
+    def _acquire(self, call: _Call, read: list[_Read]) -> tuple[Grant, list[_Read]]:
+        """The keys of all events, and the events that have theirs."""
+        if not read:
+            return Grant({}, {}), read
+        try:
+            return self._acquire_together(call.tenant, read), read
+        except Rejected:
+            # One identifier that the key store won't have; find the events that name it.
+            return self._acquire_one_by_one(call, read)
+
+    def _acquire_together(self, tenant: Tenant, read: Iterable[_Read]) -> Grant:
+        all_needs = [each.needs for each in read]
+        return self._keys.acquire(
+            tenant.name,
+            dict.fromkeys(holder for each in all_needs for holder in each.holders),
+            dict.fromkeys(scope for each in all_needs for scope in each.scopes),
+            dict.fromkeys(link for each in all_needs for link in each.links),
+        )
+
+    def _acquire_one_by_one(self, call: _Call, read: list[_Read]) -> tuple[Grant, list[_Read]]:
+        together = Grant({}, {})
+        granted = []
+        for each in read:
+            try:
+                grant = self._acquire_together(call.tenant, (each,))
+            except Rejected as refusal:
+                call.verdicts[each.index] = Refused(refusal.field or "persons", refusal.reason, "person")
+            else:
+                together = Grant({**together.holders, **grant.holders}, {**together.scopes, **grant.scopes})
+                granted.append(each)
+        return together, granted
+
+    def _assemble(
+        self, call: _Call, read: list[_Read], grant: Grant
+    ) -> tuple[dict[int, list[ReadyEvent]], dict[int, str]]:
+        """By shard, the events that are new, in canonical form; and by index, what is to be said of some of them."""
+        rules, tenant = self._rules, call.tenant
+        known = self._known(tenant, read)
+        receptions = [self._reception(call, log.shard) for log in tenant.logs]
+        ready: dict[int, list[ReadyEvent]] = {}
+        reasons: dict[int, str] = {}
+        in_call: dict[bytes, list[tuple[tuple[bytes, bytes], int]]] = {}
+        for each in read:
+            event_id = each.submission.event_id
+            try:
+                digest = digest_of(each.submission, each.encoded, grant, tenant.name)
+                repeat, reason = _compare(digest, known.get(event_id, ()), in_call.get(event_id, ()))
+                if repeat is not None:
+                    call.verdicts[each.index] = repeat
+                    continue
+                shard = tenant.log_of(event_id).shard
+                event = assemble(
+                    each.submission, digest, grant, rules.capture, receptions[shard], rules.limits, self._sealer()
+                )
+            except IntegrityError:
+                raise
+            except Exception as error:
+                call.verdicts[each.index] = Failed(report_fault(error, "an event could not be assembled"))
+                continue
+            in_call.setdefault(event_id, []).append((digest, each.index))
+            ready.setdefault(shard, []).append(ReadyEvent(each.index, event, call.received_at_us))
+            if reason:
+                reasons[each.index] = reason
+        return ready, reasons
+
+    def _cut(
+        self, call: _Call, ready: dict[int, list[ReadyEvent]], reasons: dict[int, str]
+    ) -> tuple[Batch, ...]:
+        """The batches of each log; their events get their verdict."""
+        batches: list[Batch] = []
+        for shard, events in ready.items():
+            for piece in self._cutter.cut(call.tenant.logs[shard], events):
+                if isinstance(piece, TooLarge):
+                    reason = f"takes {piece.size_bytes} bytes in the event log, at most {piece.room_bytes} fit"
+                    call.verdicts[piece.index] = Refused("", reason, "batch_size")
+                    continue
+                for each in piece.events:
+                    taken = Taken(len(batches), each.event.leaf_hash, reasons.get(each.index, ""))
+                    call.verdicts[each.index] = taken
+                batches.append(piece)
+        return tuple(batches)
+
+    def _known(self, tenant: Tenant, read: list[_Read]) -> dict[bytes, tuple[Remembered, ...]]:
+        """By event id, what was acknowledged before under it."""
+        ids = [each.submission.event_id for each in read]
+        if len(tenant.logs) == 1:
+            return self._remembered.find(tenant.logs[0].log_id, ids)
+        by_log: dict[bytes, list[bytes]] = {}
+        for event_id in ids:
+            by_log.setdefault(tenant.log_of(event_id).log_id, []).append(event_id)
+        known: dict[bytes, tuple[Remembered, ...]] = {}
+        for log_id, some in by_log.items():
+            known |= self._remembered.find(log_id, some)
+        return known
+
+    def _reception(self, call: _Call, shard: int) -> Reception:
+        return Reception(
+            call.tenant.name,
+            shard,
+            call.received_at_us,
+            self._rules.gateway_id,
+            self._rules.gateway_build,
+            call.submitter.submitted_by,
+            call.submitter.authentication_method,
+        )
+
+    def _sealer(self) -> ContentSealer:
+        """This thread's: a sealer's compressor is for one thread."""
+        sealer: ContentSealer | None = getattr(self._threads, "sealer", None)
+        if sealer is None:
+            sealer = self._threads.sealer = ContentSealer()
+        return sealer
+
+
+def _compare(
+    digest: tuple[bytes, bytes],
+    known: Sequence[Remembered],
+    in_call: Sequence[tuple[tuple[bytes, bytes], int]],
+) -> tuple[Known | Again | None, str]:
+    """Which earlier event this one repeats; or what is to be said of it when its id came with another body."""
+    if not known and not in_call:
+        return None, ""
+    for first in known:
+        if (first.submission_digest, first.submission_key_id) == digest:
+            return Known(first), ""
+    for earlier, index in in_call:
+        if earlier == digest:
+            return Again(index), ""
+    key_ids = {*(first.submission_key_id for first in known), *(earlier[1] for earlier, _ in in_call)}
+    return None, CONFLICT if digest[1] in key_ids else UNDETERMINED

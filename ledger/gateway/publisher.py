@@ -1,0 +1,198 @@
+"""One call, from its request's bytes to its answer.
+
+    admission -> a worker thread: open the request, find the tenant, intake -> appends, side by side -> the answer
+
+- **Nothing is acknowledged that is not durable.** An answer names a batch only after its append returned.
+- **The work is the gateway's, not the caller's.** A caller who leaves, or whose deadline passes, does not interrupt an
+  append under way; what became durable is remembered, so that he gets its receipt when he asks again.
+- **It ends in time**: within the append deadline, and before the caller's own, so that he gets an answer and not a
+  time-out.
+- If the log took some of a call's batches, the events of the others are RETRY. If it took none, the call fails as a
+  whole with `Unavailable`. An `IntegrityError` stops the gateway.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+from ledger.errors import IntegrityError, LedgerError, OutcomeUnknown, Rejected, Unavailable
+from ledger.gateway.admission import Admission
+from ledger.gateway.answer import publish_response
+from ledger.gateway.batches import Batch
+from ledger.gateway.faults import report_fault
+from ledger.gateway.intake import Intake, Prepared, Submitter
+from ledger.gateway.metrics import AppendOutcome, GatewayMetrics
+from ledger.gateway.remembered import AcknowledgedBatch, RememberedEvents
+from ledger.log.interface import EventLog
+from ledger.tenants import SYSTEM, TenantRegistry
+from ledger.v1 import ingest_pb2 as pb
+
+log = logging.getLogger(__name__)
+
+APPEND_GRACE_S = 1.0
+"""How much longer than its deadline an append may take, before it is given up as unknown."""
+
+CALLER_MARGIN = 0.1
+CALLER_MARGIN_MAX_S = 0.5
+"""What is left of the caller's time for the answer to reach him: this part of it, at most this long."""
+
+
+class InvalidCall(Rejected):
+    """The call as a whole is wrong."""
+
+
+class UnknownTenant(Rejected):
+    """There is no such tenant."""
+
+
+class DeadlinePassed(LedgerError):
+    """The caller's time was over before anything was begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A call's events, not yet parsed one by one."""
+
+    tenant: str
+    events: Sequence[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class PublisherLimits:
+    """See the settings of the same names."""
+
+    batch_events_max: int
+    append_deadline_s: float
+    appends_in_flight_max: int
+
+
+class Publisher:
+    """Publishes calls, on one event loop."""
+
+    def __init__(
+        self,
+        limits: PublisherLimits,
+        admission: Admission,
+        tenants: TenantRegistry,
+        intake: Intake,
+        event_log: EventLog,
+        remembered: RememberedEvents,
+        workers: Executor,
+        metrics: GatewayMetrics,
+        on_integrity_error: Callable[[IntegrityError], None],
+    ) -> None:
+        self._limits = limits
+        self._admission = admission
+        self._tenants = tenants
+        self._intake = intake
+        self._log = event_log
+        self._remembered = remembered
+        self._workers = workers
+        self._metrics = metrics
+        self._on_integrity_error = on_integrity_error
+        self._appends = asyncio.Semaphore(limits.appends_in_flight_max)
+        self._work: set[asyncio.Task[pb.PublishResponse]] = set()
+
+    async def publish(
+        self, size_bytes: int, open_request: Callable[[], Request], submitter: Submitter, remaining_s: float | None
+    ) -> pb.PublishResponse:
+        """The answer to one call. `open_request` runs in a worker thread; `remaining_s` is the caller's time.
+
+        Raises `Busy`, `InvalidCall`, `UnknownTenant`, `Unavailable`, `DeadlinePassed`, `IntegrityError`, and what
+        `open_request` raises.
+        """
+        until = asyncio.get_running_loop().time() + _time_for_us(remaining_s, self._limits.append_deadline_s)
+        work = asyncio.get_running_loop().create_task(self._run(size_bytes, open_request, submitter, until))
+        self._work.add(work)
+        work.add_done_callback(self._ended)
+        return await asyncio.shield(work)
+
+    async def drain(self) -> None:
+        """Admit nobody any more, and return when the work under way has ended."""
+        self._admission.close()
+        while self._work:
+            await asyncio.wait(self._work)
+
+    def _ended(self, work: asyncio.Task[pb.PublishResponse]) -> None:
+        self._work.discard(work)
+        if not work.cancelled():
+            work.exception()  # a caller who left will not ask for it
+
+    async def _run(
+        self, size_bytes: int, open_request: Callable[[], Request], submitter: Submitter, until: float
+    ) -> pb.PublishResponse:
+        loop = asyncio.get_running_loop()
+        with self._admission.admit(size_bytes):
+            prepared = await loop.run_in_executor(
+                self._workers, self._prepare, open_request, submitter, lambda: loop.time() > until
+            )
+            self._metrics.prepared(prepared)
+            appended = await asyncio.gather(*(self._append(batch, until) for batch in prepared.batches))
+            if prepared.batches and not any(appended):
+                raise Unavailable("the event log took nothing of this call")
+            return publish_response(prepared, appended)
+
+    def _prepare(self, open_request: Callable[[], Request], submitter: Submitter, late: Callable[[], bool]) -> Prepared:
+        """In a worker thread."""
+        if late():
+            raise DeadlinePassed("the deadline passed while the call waited for a worker")
+        request = open_request()
+        if not request.events:
+            raise InvalidCall("events", "expected at least one, got none")
+        if len(request.events) > self._limits.batch_events_max:
+            raise InvalidCall("events", f"at most {self._limits.batch_events_max}, got {len(request.events)}")
+        # What is in `_system` is written by sealers; nobody publishes to it.
+        tenant = self._tenants.get(request.tenant) if request.tenant != SYSTEM else None
+        if tenant is None:
+            raise UnknownTenant("tenant", "there is no such tenant")
+        return self._intake.prepare(tenant, request.events, submitter)
+
+    async def _append(self, batch: Batch, until: float) -> AcknowledgedBatch | None:
+        """What is durable of the batch: all of it, or None where it isn't or that can't be told."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        outcome: AppendOutcome = "durable"
+        try:
+            async with asyncio.timeout_at(until):
+                await self._appends.acquire()
+        except TimeoutError:
+            self._metrics.appended("not_begun", 0.0, batch)
+            return None
+        try:
+            deadline_s = max(0.001, until - loop.time())
+            async with asyncio.timeout(deadline_s + APPEND_GRACE_S):
+                first = await self._log.append(batch.log.partition, batch.records, deadline_s)
+        except (OutcomeUnknown, TimeoutError) as error:
+            outcome = "unknown"
+            log.warning("append to partition %d: %s", batch.log.partition, error or "not ended in time")
+        except Unavailable as error:
+            outcome = "unavailable"
+            log.warning("append to partition %d: %s", batch.log.partition, error)
+        except IntegrityError as error:
+            outcome = "integrity"
+            self._on_integrity_error(error)
+        except Exception as error:
+            # A refused batch is one too: it was cut to the size that the log itself had named.
+            outcome = "fault"
+            report_fault(error, f"append of {len(batch.records)} records to partition {batch.log.partition}")
+        finally:
+            self._appends.release()
+        self._metrics.appended(outcome, loop.time() - began, batch)
+        if outcome != "durable":
+            return None
+        return self._remember(batch, first + len(batch.records))
+
+    def _remember(self, batch: Batch, next_offset: int) -> AcknowledgedBatch:
+        done = AcknowledgedBatch(batch.log.log_id, batch.receipt, batch.entries, batch.log.partition, next_offset)
+        self._remembered.add(done, (each.event.event_id for each in batch.events))
+        return done
+
+
+def _time_for_us(remaining_s: float | None, append_deadline_s: float) -> float:
+    if remaining_s is None:
+        return append_deadline_s
+    return min(append_deadline_s, remaining_s - min(CALLER_MARGIN * remaining_s, CALLER_MARGIN_MAX_S))

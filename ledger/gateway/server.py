@@ -1,0 +1,255 @@
+"""The gateway as a service: started, run, drained.
+
+    start   keys, event log, address; then a first look at the log; then SERVING
+    run     until told to stop, or until evidence does not add up
+    drain   NOT_SERVING; no new call is accepted; calls in work end, at most `drain_ms`; then everything is closed
+
+When an `IntegrityError` stopped the gateway it drains like that as well, and then raises it: whoever started the
+process must not go on as if nothing had been.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from ledger import __version__
+from ledger.config import GatewayConfig, LedgerConfig
+from ledger.config.address import Address, parse_address
+from ledger.errors import IntegrityError, LedgerError, Misconfigured
+from ledger.gateway.admission import Admission
+from ledger.gateway.batches import BatchCutter
+from ledger.gateway.clock import ReceptionClock
+from ledger.gateway.health import Health, LogWatch
+from ledger.gateway.intake import Intake, IntakeRules, Submitter
+from ledger.gateway.metrics import GatewayMetrics
+from ledger.gateway.observe import ObservationServer
+from ledger.gateway.publisher import Publisher, PublisherLimits
+from ledger.gateway.remembered import RememberedEvents
+from ledger.gateway.rpc import Edge
+from ledger.gateway.sealed import SealedView
+from ledger.gateway.service import SERVICE, IngestService
+from ledger.home import Home, OpenKeys, gateway_key_name
+from ledger.log.interface import EventLog
+from ledger.record.assemble import Capture, ContentLimits
+
+log = logging.getLogger(__name__)
+
+OTHER_CALLS_MAX = 256
+"""Calls beyond those that are counted one by one: health, reflection, and those about to be turned away."""
+
+FLUSH_S = 0.5
+"""How long an answer may take from here to the network once its call has ended, while draining."""
+
+SPOOL_SWEEP_S = 60.0
+METADATA_BYTES_MAX = 16 * 1024
+PING_LEAST_MS = 10_000
+"""How often a caller may ping an idle connection."""
+
+
+class Gateway:
+    """One gateway over open keys and a started event log. Use it with `async with`; `run_gateway` does all of it."""
+
+    def __init__(
+        self, config: LedgerConfig, keys: OpenKeys, event_log: EventLog, sealed_view: SealedView | None = None
+    ) -> None:
+        self._config = config
+        self._integrity_error: IntegrityError | None = None
+        self._halted = asyncio.Event()
+        gateway = config.gateway
+        self._admission = Admission(
+            gateway.publish_concurrency_max, gateway.publish_bytes_in_flight_max, gateway.retry_after_ms
+        )
+        self.metrics = GatewayMetrics(lambda: self._admission.calls, lambda: self._admission.bytes)
+        self.health = Health()
+        self._workers = ThreadPoolExecutor(gateway.worker_threads, thread_name_prefix="intake")
+        self._spool_keys = keys.spool_keys(gateway)
+        self._watch = LogWatch(event_log, self.health, self.metrics, gateway.health_check_ms / 1_000)
+        self._publisher = _publisher(
+            config, keys, event_log, self._admission, self._workers, self.metrics, self._on_integrity_error
+        )
+        self._service = IngestService(
+            self._publisher,
+            keys.tenants,
+            self._spool_keys,
+            sealed_view,
+            self._workers,
+            self.metrics,
+            submitter=Submitter("local", "none"),
+            await_sealed_s=gateway.await_sealed_ms / 1_000,
+            await_sealed_concurrency_max=gateway.await_sealed_concurrency_max,
+            retry_after_ms=gateway.retry_after_ms,
+        )
+        self._server = _server(gateway)
+        self.address = _bind(self._server, gateway)
+        metrics_address = parse_address(gateway.metrics_listen, "gateway.metrics_listen")
+        self.observation = ObservationServer(metrics_address, self.metrics.registry, lambda: self.health.serving)
+
+    async def start(self) -> None:
+        """Accept calls."""
+        edge = Edge(self.metrics, self._on_integrity_error)
+        self._server.add_generic_rpc_handlers((self._service.handlers(edge),))
+        health_pb2_grpc.add_HealthServicer_to_server(self.health, self._server)
+        if self._config.gateway.reflection:
+            names = (SERVICE, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME)
+            reflection.enable_server_reflection(names, self._server)
+        await self._server.start()
+        self.observation.start()
+        await self._watch.look()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Return when told to stop; raise the `IntegrityError` that made it stop by itself."""
+        async with asyncio.TaskGroup() as background:
+            tasks = [background.create_task(self._watch_log()), background.create_task(self._sweep_spool_keys())]
+            waits = [background.create_task(stop.wait()), background.create_task(self._halted.wait())]
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            for task in (*tasks, *waits):
+                task.cancel()
+
+    async def drain(self) -> None:
+        """Stop accepting, let what is in work end, close. Raises the `IntegrityError` that stopped the gateway."""
+        drain_s = self._config.gateway.drain_ms / 1_000
+        await self.health.close()
+        stopping = asyncio.create_task(self._server.stop(drain_s))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(drain_s):
+                await self._publisher.drain()
+        # Only streams without an end (reflection) and long waits are left, and answers on their way.
+        await self._server.stop(FLUSH_S)
+        await stopping
+        self.observation.close()
+        await asyncio.to_thread(self._workers.shutdown, wait=True, cancel_futures=True)
+        if self._integrity_error is not None:
+            raise self._integrity_error
+
+    def _on_integrity_error(self, error: IntegrityError) -> None:
+        """Take nothing more: evidence does not add up."""
+        if self._integrity_error is None:
+            log.critical("the gateway stops: %s", error)
+            self._integrity_error = error
+        self._admission.close()
+        self._halted.set()
+
+    async def _watch_log(self) -> None:
+        try:
+            await self._watch.run()
+        except IntegrityError as error:
+            self._on_integrity_error(error)
+
+    async def _sweep_spool_keys(self) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(self._spool_keys.destroy_expired, int(time.time()))
+            except LedgerError as error:
+                log.warning("spool keys whose time is over could not be destroyed: %s", error)
+            await asyncio.sleep(SPOOL_SWEEP_S)
+
+
+async def run_gateway(
+    home: Home,
+    config: LedgerConfig,
+    stop: asyncio.Event,
+    on_ready: Callable[[str], None],
+    sealed_view: SealedView | None = None,
+) -> None:
+    """Run a gateway of this home until `stop` is set, then drain it.
+
+    `on_ready` gets the address once events can be sent to it. Raises `Misconfigured` or `Unavailable` when it cannot
+    start, and `IntegrityError` when evidence stopped it.
+    """
+    async with AsyncExitStack() as stack:
+        keys = await asyncio.to_thread(home.keys, config)
+        stack.callback(keys.close)
+        event_log = await stack.enter_async_context(_started(home.event_log(config)))
+        gateway = Gateway(config, keys, event_log, sealed_view)
+        try:
+            await gateway.start()
+            log.info("gateway listens on %s, metrics on %s", gateway.address, gateway.observation.address)
+            on_ready(str(gateway.address))
+            await gateway.run(stop)
+        finally:
+            await gateway.drain()
+
+
+@asynccontextmanager
+async def _started(event_log: EventLog) -> AsyncIterator[EventLog]:
+    await event_log.start()
+    try:
+        yield event_log
+    finally:
+        await event_log.close()
+
+
+def _publisher(
+    config: LedgerConfig,
+    keys: OpenKeys,
+    event_log: EventLog,
+    admission: Admission,
+    workers: ThreadPoolExecutor,
+    metrics: GatewayMetrics,
+    on_integrity_error: Callable[[IntegrityError], None],
+) -> Publisher:
+    gateway, ledger = config.gateway, config.ledger
+    if keys.tenants.partitions() > event_log.partitions:
+        raise Misconfigured(
+            f"event log: the ledger has {keys.tenants.partitions()} partitions, the log {event_log.partitions}"
+        )
+    key_name = gateway_key_name(ledger.name, gateway.gateway_id)
+    cutter = BatchCutter(
+        keys.store.signing_key("gateway", key_name).signer(key_name),
+        gateway.gateway_id,
+        ledger.incarnation_bytes,
+        gateway.sealing_delay_ms,
+        event_log.batch_bytes_max,
+    )
+    rules = IntakeRules(
+        Capture("full", "builtin-full/1", gateway.retention_class),
+        ContentLimits(gateway.content_bytes_max, gateway.oversize),
+        gateway.event_bytes_max,
+        gateway.gateway_id,
+        __version__,
+    )
+    remembered = RememberedEvents(gateway.remembered_events_max)
+    intake = Intake(rules, keys.store, cutter, remembered, ReceptionClock())
+    limits = PublisherLimits(
+        gateway.batch_events_max, gateway.append_deadline_ms / 1_000, gateway.appends_in_flight_max
+    )
+    return Publisher(
+        limits, admission, keys.tenants, intake, event_log, remembered, workers, metrics, on_integrity_error
+    )
+
+
+def _server(config: GatewayConfig) -> grpc.aio.Server:
+    options: Sequence[tuple[str, int]] = (
+        ("grpc.so_reuseport", int(config.reuse_port)),
+        ("grpc.max_receive_message_length", config.message_bytes_max),
+        ("grpc.max_send_message_length", config.message_bytes_max),
+        ("grpc.max_metadata_size", METADATA_BYTES_MAX),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", PING_LEAST_MS),
+    )
+    calls_max = config.publish_concurrency_max + config.await_sealed_concurrency_max + OTHER_CALLS_MAX
+    return grpc.aio.server(options=options, maximum_concurrent_rpcs=calls_max)
+
+
+def _bind(server: grpc.aio.Server, config: GatewayConfig) -> Address:
+    address = config.address
+    if not address.is_loopback:
+        log.warning(
+            "gateway.listen is %s and nothing protects the connection (gateway.insecure_plaintext): "
+            "everybody who reaches it can read and send events",
+            address,
+        )
+    try:
+        port = server.add_insecure_port(str(address))
+    except RuntimeError:
+        raise Misconfigured(f"gateway.listen: cannot listen on {address}; something else may do so already") from None
+    return address.with_port(port)

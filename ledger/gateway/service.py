@@ -1,0 +1,157 @@
+"""IngestService on the wire: bytes in, bytes out.
+
+Requests are registered raw, so that this module decides what a malformed one is: INVALID_ARGUMENT, never a fault. The
+events of a Publish are read as bytes (`PublishFrame` is `PublishRequest` on the wire): one that is malformed is refused
+alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from functools import partial
+from typing import TypeVar
+
+import grpc
+from google.protobuf.message import DecodeError, Message
+from google.protobuf.unknown_fields import UnknownFieldSet
+
+from ledger.gateway.admission import Busy
+from ledger.gateway.intake import Submitter
+from ledger.gateway.metrics import GatewayMetrics
+from ledger.gateway.publisher import InvalidCall, Publisher, Request, UnknownTenant
+from ledger.gateway.rpc import Context, Edge, Handler, NotOffered
+from ledger.gateway.sealed import Position, SealedView
+from ledger.keys.spool import SpoolKeyGone, SpoolKeys
+from ledger.tenants import SYSTEM, TenantRegistry
+from ledger.v1 import ingest_pb2 as pb
+
+SERVICE = "ledger.v1.IngestService"
+
+M = TypeVar("M", bound=Message)
+
+
+class IngestService:
+    """The four methods of one gateway."""
+
+    def __init__(
+        self,
+        publisher: Publisher,
+        tenants: TenantRegistry,
+        spool_keys: SpoolKeys,
+        sealed_view: SealedView | None,
+        workers: Executor,
+        metrics: GatewayMetrics,
+        *,
+        submitter: Submitter,
+        await_sealed_s: float,
+        await_sealed_concurrency_max: int,
+        retry_after_ms: int,
+        now_s: Callable[[], float] = time.time,
+    ) -> None:
+        self._publisher = publisher
+        self._tenants = tenants
+        self._spool_keys = spool_keys
+        self._sealed_view = sealed_view
+        self._workers = workers
+        self._metrics = metrics
+        self._submitter = submitter
+        self._await_sealed_s = await_sealed_s
+        self._await_sealed_places = await_sealed_concurrency_max
+        self._retry_after_ms = retry_after_ms
+        self._now_s = now_s
+
+    def handlers(self, edge: Edge) -> grpc.GenericRpcHandler[bytes, bytes]:
+        """The methods as gRPC registers them."""
+        methods: dict[str, Handler] = {
+            "Publish": self.publish,
+            "PublishSpooled": self.publish_spooled,
+            "GetSpoolKey": self.get_spool_key,
+            "AwaitSealed": self.await_sealed,
+        }
+        return grpc.method_handlers_generic_handler(
+            SERVICE,
+            {name: grpc.unary_unary_rpc_method_handler(edge.guard(name, each)) for name, each in methods.items()},
+        )
+
+    async def publish(self, request: bytes, context: Context) -> bytes:
+        """Take a batch of events."""
+        return await self._publish(request, partial(_frame, request), context)
+
+    async def publish_spooled(self, request: bytes, context: Context) -> bytes:
+        """Take a batch of events out of a sealed frame."""
+        spooled = _parsed(pb.PublishSpooledRequest, request)
+        return await self._publish(request, partial(self._unseal, spooled.key_id, spooled.box), context)
+
+    async def get_spool_key(self, request: bytes, _context: Context) -> bytes:
+        """The key to seal spools to now."""
+        _parsed(pb.GetSpoolKeyRequest, request)
+        loop = asyncio.get_running_loop()
+        key = await loop.run_in_executor(self._workers, self._spool_keys.current, int(self._now_s()))
+        response = pb.GetSpoolKeyResponse(key_id=key.key_id, public_key=key.public_key)
+        response.seal_until.seconds = key.seal_until_s
+        response.destroyed_at.seconds = key.destroyed_at_s
+        return response.SerializeToString()
+
+    async def await_sealed(self, request: bytes, context: Context) -> bytes:
+        """Wait until positions are sealed."""
+        wanted = _parsed(pb.AwaitSealedRequest, request)
+        if self._sealed_view is None:
+            raise NotOffered("this gateway cannot see the sealed rounds")
+        loop = asyncio.get_running_loop()
+        tenant = None
+        if wanted.tenant != SYSTEM:
+            tenant = await loop.run_in_executor(self._workers, self._tenants.get, wanted.tenant)
+        if tenant is None:
+            raise UnknownTenant("tenant", "there is no such tenant")
+        partitions = {log.partition for log in tenant.logs}
+        for index, each in enumerate(wanted.positions):
+            if each.partition not in partitions:
+                raise InvalidCall(f"positions[{index}].partition", "this tenant has no log there")
+        if self._await_sealed_places == 0:
+            raise Busy("too many calls are waiting", self._retry_after_ms)
+        positions = [Position(each.partition, each.next_offset) for each in wanted.positions]
+        remaining_s = context.time_remaining()
+        deadline_s = self._await_sealed_s if remaining_s is None else min(self._await_sealed_s, remaining_s)
+        self._await_sealed_places -= 1
+        try:
+            async with asyncio.timeout(deadline_s):
+                checkpoints = await self._sealed_view.await_sealed(tenant.name, positions, deadline_s)
+        finally:
+            self._await_sealed_places += 1
+        return pb.AwaitSealedResponse(checkpoints=checkpoints).SerializeToString()
+
+    async def _publish(self, request: bytes, open_request: Callable[[], Request], context: Context) -> bytes:
+        remaining_s = context.time_remaining()
+        response = await self._publisher.publish(len(request), open_request, self._submitter, remaining_s)
+        self._metrics.answered(response)
+        return response.SerializeToString()
+
+    def _unseal(self, key_id: bytes, box: bytes) -> Request:
+        try:
+            frame = self._spool_keys.open(key_id, box, int(self._now_s()))
+        except SpoolKeyGone:
+            self._metrics.spooled(opened=False)
+            raise
+        self._metrics.spooled(opened=True)
+        return _frame(frame)
+
+
+def _frame(request: bytes) -> Request:
+    """The events of a PublishRequest, each as it came."""
+    frame = _parsed(pb.PublishFrame, request)
+    return Request(frame.tenant, tuple(frame.events))
+
+
+def _parsed(kind: type[M], data: bytes) -> M:
+    """The message in `data`; `InvalidCall` where it is malformed or has fields that this build does not know."""
+    message = kind()
+    try:
+        message.ParseFromString(data)
+    except DecodeError:
+        raise InvalidCall("", f"not a valid {kind.DESCRIPTOR.name}: truncated, malformed, or not UTF-8") from None
+    if len(UnknownFieldSet(message)):
+        raise InvalidCall("", "the request holds fields this gateway does not know; upgrade the gateway first")
+    return message

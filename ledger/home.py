@@ -1,0 +1,273 @@
+"""A ledger's home: the folder with its configuration, keys, embedded log and sealed files.
+
+    config.toml          configuration (`ledger.config`), the event log's incarnation among it
+    keys/master.key      master key, mode 0600
+    keys/keys.sqlite     sealed keys, pseudonyms, signing keys, tenants
+    log/events.sqlite    the embedded event log; with Kafka the folder stays empty
+    segments/            sealed files
+    derived/             indexes and tiles
+    trust.json           public keys and logs, for verifiers
+
+Folders have mode 0700. `create` does all that `init` does, or nothing: what fails on the way is taken away again. A
+crash leaves the file `init-unfinished`, which is written first and removed last; a home that has it is refused by
+`open` and named by the next `create`. Until it is gone nobody has used the home, so it can be deleted without loss.
+
+Key names: `<ledger name>/gateway/<gateway id>` signs receipts, `<ledger name>/ledger` signs rounds and checkpoints.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from ledger.config import LedgerConfig, load
+from ledger.config.document import commented_file
+from ledger.config.settings import GatewayConfig
+from ledger.errors import Misconfigured
+from ledger.keys.database import KeyDatabase
+from ledger.keys.master import LocalMasterKey, sync_folder
+from ledger.keys.spool import SpoolKeys
+from ledger.keys.sqlite_store import SqliteKeyStore
+from ledger.log.interface import EventLog
+from ledger.log.open import create_log, open_log
+from ledger.tenants import TenantRegistry, check_ledger_name
+from ledger.trust import TrustedKey, TrustedKeys, TrustedLog
+
+EMBEDDED_LOG = "sqlite:log/events.sqlite"
+PARTITIONS = 1
+FOLDER_MODE = 0o700
+
+_UNFINISHED = "init-unfinished"
+_FOLDERS = ("keys", "log", "segments", "derived")
+
+
+def gateway_key_name(ledger_name: str, gateway_id: str) -> str:
+    """The name under which a gateway signs receipts."""
+    return f"{ledger_name}/gateway/{gateway_id}"
+
+
+def ledger_key_name(ledger_name: str) -> str:
+    """The name of the key that signs rounds and checkpoints."""
+    return f"{ledger_name}/ledger"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenKeys(AbstractContextManager["OpenKeys"]):
+    """A home's open key store and what lives in it. Close it, or use it in a `with`."""
+
+    database: KeyDatabase
+    master: LocalMasterKey
+    store: SqliteKeyStore
+    tenants: TenantRegistry
+
+    def spool_keys(self, config: GatewayConfig) -> SpoolKeys:
+        """The keys that producers seal their spools to."""
+        return SpoolKeys(self.database, self.master, config.spool_key_seal_s, config.spool_age_max_s)
+
+    def close(self) -> None:
+        """Close the database."""
+        self.database.close()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """One ledger's folder. Make one with `create`, use one with `open`."""
+
+    path: Path
+
+    @property
+    def config_file(self) -> Path:
+        """The configuration."""
+        return self.path / "config.toml"
+
+    @classmethod
+    def create(
+        cls,
+        path: Path,
+        *,
+        name: str,
+        event_log: str | None = None,
+        partitions: int | None = None,
+        gateway_id: str = GatewayConfig().gateway_id,
+    ) -> Home:
+        """A new ledger named `name` at `path`, which must be absent or empty. Blocks.
+
+        `event_log` is a URL, by default of an embedded log in the home; `partitions` are added to a URL that does not
+        say how many (1 where neither does). `Misconfigured` when there is a ledger already, or a half-made one;
+        `Unavailable` when the event log can't be made now.
+        """
+        check_ledger_name(name)
+        config = GatewayConfig(gateway_id=gateway_id)
+        url, count = _with_partitions(event_log or EMBEDDED_LOG, partitions)
+        home = cls(path.absolute())
+        made_folder = home._claim()
+        try:
+            home._fill(name, url, count, config.gateway_id)
+        except BaseException:
+            home._undo(made_folder)
+            raise
+        (home.path / _UNFINISHED).unlink()
+        sync_folder(home.path)
+        return home
+
+    @classmethod
+    def open(cls, path: Path) -> Home:
+        """An existing home; `Misconfigured` when there is none, it is half-made, or others can look into it."""
+        home = cls(path.absolute())
+        if (home.path / _UNFINISHED).exists():
+            raise Misconfigured(_unfinished(home.path))
+        if not home.config_file.is_file():
+            raise Misconfigured(f"{home.path}: there is no ledger here; `init` makes one")
+        for folder in (home.path, home.path / "keys"):
+            if folder.is_dir() and folder.stat().st_mode & 0o077:
+                raise Misconfigured(f"{folder}: expected mode 0700, others can look into it")
+        return home
+
+    def config(
+        self, *, environment: Mapping[str, str] | None = None, flags: Mapping[str, Any] | None = None
+    ) -> LedgerConfig:
+        """The configuration in force: file < environment (the process's where None) < flags."""
+        return load(
+            self.config_file, environment=os.environ if environment is None else environment, flags=flags or {}
+        )
+
+    def keys(self, config: LedgerConfig) -> OpenKeys:
+        """The key store, open. `Misconfigured` when it or its master key is missing or open to others."""
+        master = LocalMasterKey.load(config.ledger.master_key)
+        return _open_keys(KeyDatabase.open(config.ledger.key_store), master, config.ledger.name)
+
+    def event_log(self, config: LedgerConfig) -> EventLog:
+        """The event log, not yet started."""
+        return open_log(config.ledger.event_log, incarnation=config.ledger.incarnation_bytes, base=self.path)
+
+    def write_trust(self, config: LedgerConfig, keys: OpenKeys) -> TrustedKeys:
+        """Write the trust file anew: every signing key and every log there is now. Ranges that were set stay."""
+        ranges: dict[bytes, TrustedKey] = {}
+        if config.ledger.trust.exists():
+            ranges = {key.public_key: key for key in TrustedKeys.load(config.ledger.trust).keys}
+        trusted = TrustedKeys(
+            config.ledger.name,
+            tuple(
+                ranges.get(key.public_key) or TrustedKey(key.role, key.name, key.public_key, key.created_at)
+                for key in keys.store.signing_keys()
+            ),
+            tuple(
+                TrustedLog(log.tenant, log.shard, log.log_id, log.partition, log.origin)
+                for tenant in keys.tenants.all()
+                for log in tenant.logs
+            ),
+        )
+        trusted.save(config.ledger.trust)
+        return trusted
+
+    def _claim(self) -> bool:
+        """Take the folder for a new home; whether it was made now."""
+        try:
+            self.path.mkdir(mode=FOLDER_MODE, parents=True)
+            made = True
+        except FileExistsError:
+            made = False
+        except OSError as error:
+            raise Misconfigured(f"{self.path}: cannot make the folder: {error.strerror}") from None
+        if not self.path.is_dir():
+            raise Misconfigured(f"{self.path}: expected a folder")
+        if (self.path / _UNFINISHED).exists():
+            raise Misconfigured(_unfinished(self.path))
+        if self.config_file.exists():
+            raise Misconfigured(f"{self.path}: is a ledger already; a home is never overwritten")
+        if any(self.path.iterdir()):
+            raise Misconfigured(f"{self.path}: expected an absent or empty folder, found files in it")
+        try:
+            _write_new(self.path / _UNFINISHED, "init is at work here, or was interrupted\n")
+        except FileExistsError:
+            raise Misconfigured(_unfinished(self.path)) from None
+        self.path.chmod(FOLDER_MODE)
+        sync_folder(self.path)
+        sync_folder(self.path.parent)
+        return made
+
+    def _fill(self, name: str, url: str, partitions: int, gateway_id: str) -> None:
+        for folder in _FOLDERS:
+            (self.path / folder).mkdir(mode=FOLDER_MODE)
+        sync_folder(self.path)
+        master = LocalMasterKey.create(self.path / "keys" / "master.key")
+        with _open_keys(KeyDatabase.create(self.path / "keys" / "keys.sqlite"), master, name) as keys:
+            keys.tenants.initialise(partitions)
+            keys.store.create_signing_key("gateway", gateway_key_name(name, gateway_id))
+            keys.store.create_signing_key("ledger", ledger_key_name(name))
+            keys.spool_keys(GatewayConfig())
+            given = {
+                "ledger.name": name,
+                "ledger.event_log": url,
+                "ledger.incarnation": _create_log(url, self.path).hex(),
+                "gateway.gateway_id": gateway_id,
+            }
+            _write_new(self.config_file, commented_file(given))
+            sync_folder(self.path)
+            self.write_trust(self.config(environment={}), keys)
+
+    def _undo(self, made_folder: bool) -> None:
+        """Take away what a failed `create` made; the folder was empty when it began."""
+        for each in self.path.iterdir():
+            if each.is_dir():
+                shutil.rmtree(each)
+            elif each.name != _UNFINISHED:
+                each.unlink()
+        (self.path / _UNFINISHED).unlink()
+        if made_folder:
+            self.path.rmdir()
+
+
+def _open_keys(database: KeyDatabase, master: LocalMasterKey, ledger_name: str) -> OpenKeys:
+    try:
+        return OpenKeys(
+            database, master, SqliteKeyStore(database, master), TenantRegistry(database, ledger_name)
+        )
+    except BaseException:
+        database.close()
+        raise
+
+
+def _create_log(url: str, base: Path) -> bytes:
+    """Make the event log, from inside or outside of an event loop."""
+    with ThreadPoolExecutor(1, thread_name_prefix="init") as thread:
+        return thread.submit(lambda: asyncio.run(create_log(url, base=base))).result()
+
+
+def _with_partitions(url: str, partitions: int | None) -> tuple[str, int]:
+    """The URL with its number of partitions in it, and that number."""
+    said = dict(parse_qsl(urlsplit(url).query)).get("partitions")
+    if said is None:
+        count = PARTITIONS if partitions is None else partitions
+        return f"{url}{'&' if '?' in url else '?'}partitions={count}", count
+    if not (said.isascii() and said.isdigit()) or (partitions is not None and int(said) != partitions):
+        raise Misconfigured(f"event log URL: says partitions={said!r}, expected {partitions or 'a number'}")
+    return url, int(said)
+
+
+def _write_new(path: Path, content: str) -> None:
+    """A new file with this content, durable itself; its folder is still to be synced."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with open(handle, "w", encoding="utf-8") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(handle)
+
+
+def _unfinished(path: Path) -> str:
+    return (
+        f"{path}: an `init` is at work here or was interrupted; if none runs, nothing in it was ever used: "
+        "delete the folder and run `init` again"
+    )

@@ -1,0 +1,164 @@
+"""Keys to which producers seal their spools on disk: X25519 pairs that live for a limited time.
+
+    spool_keys.sealed = the master key's sealing of the private key (32 bytes),
+                        identity ("spool_keys", "", key id, public key, u64 seal until, u64 destroyed at)
+    key id            = the first 8 bytes of SHA-256(text("audit-ledger/spool-key-id/v1") || public key)
+    box               = libsodium sealed box (X25519, XSalsa20-Poly1305) to the public key
+
+A spool lies on a machine that the ledger does not guard; what stands in it must not outlive its use. A producer seals
+to the current key until `seal until`; at `destroyed at` the private key is deleted, for every gateway and every copy of
+the spool at once. Times are Unix seconds. A key is never used after its time, deleted or not.
+
+Deleting leaves nothing behind in the database: rows are overwritten (`secure_delete`), and the write-ahead log, which
+holds older pages, is truncated. Where a reader is in the way of that, the next sweep tries again.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from hashlib import sha256
+
+import nacl.public
+from nacl.exceptions import CryptoError
+
+from ledger.canonical import text
+from ledger.errors import IntegrityError, Misconfigured, Rejected
+from ledger.keys.database import BUSY_TIMEOUT_MS, KeyDatabase
+from ledger.keys.master import MasterKey
+from ledger.keys.sealing import row_identity
+
+KEY_ID_BYTES = 8
+KEY_ID_TAG = "audit-ledger/spool-key-id/v1"
+
+TABLE = """CREATE TABLE IF NOT EXISTS spool_keys (
+    key_id BLOB NOT NULL PRIMARY KEY CHECK (length(key_id) = 8),
+    public_key BLOB NOT NULL CHECK (length(public_key) = 32),
+    seal_until_s INTEGER NOT NULL,
+    destroyed_at_s INTEGER NOT NULL,
+    master_key_id TEXT NOT NULL,
+    sealed BLOB NOT NULL
+) STRICT, WITHOUT ROWID"""
+
+
+class SpoolKeyGone(Rejected):
+    """The frame's key is destroyed or was never ours: nobody can open the frame any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolKey:
+    """What producers are told of a key. Times are Unix seconds."""
+
+    key_id: bytes
+    public_key: bytes
+    seal_until_s: int
+    destroyed_at_s: int
+
+
+class SpoolKeys:
+    """The spool keys of one ledger, in its key database. Safe for threads; blocks."""
+
+    def __init__(self, database: KeyDatabase, master: MasterKey, seal_s: int, age_max_s: int) -> None:
+        if seal_s < 1 or age_max_s < 1:
+            raise ValueError(f"spool keys: expected times above 0, got {seal_s} and {age_max_s}")
+        self._database = database
+        self._master = master
+        self._seal_s = seal_s
+        self._age_max_s = age_max_s
+        self._log_to_truncate = True
+        with database.read() as rows:
+            there = rows.execute("SELECT 1 FROM sqlite_schema WHERE name = 'spool_keys'").fetchone()
+        if there is None:
+            with database.write() as rows:
+                rows.execute(TABLE)
+
+    def current(self, now_s: int) -> SpoolKey:
+        """The key to seal to now; made, durably, where the last one's time is over."""
+        with self._database.read() as rows:
+            found = _newest(rows, now_s)
+        if found is not None:
+            return found
+        with self._database.write() as rows:
+            return _newest(rows, now_s) or self._make(rows, now_s)
+
+    def open(self, key_id: bytes, box: bytes, now_s: int) -> bytes:
+        """What a producer sealed in `box`. `SpoolKeyGone`, or `Rejected` for a box that does not open."""
+        with self._database.read() as rows:
+            found = rows.execute(
+                "SELECT public_key, seal_until_s, destroyed_at_s, master_key_id, sealed FROM spool_keys "
+                "WHERE key_id = ? AND destroyed_at_s > ?",
+                (key_id, now_s),
+            ).fetchone()
+        if found is None:
+            raise SpoolKeyGone("key_id", "the key of this frame is destroyed or unknown; the frame is lost")
+        public_key, seal_until_s, destroyed_at_s, master_key_id, sealed = found
+        key = SpoolKey(key_id, public_key, seal_until_s, destroyed_at_s)
+        if master_key_id != self._master.key_id:
+            raise Misconfigured(f"spool key {key_id.hex()}: expected master key {master_key_id}")
+        private = nacl.public.PrivateKey(self._master.open(sealed, _identity(key)))
+        if bytes(private.public_key) != public_key:
+            raise IntegrityError(f"spool key {key_id.hex()}: makes another public key than the one beside it")
+        try:
+            return bytes(nacl.public.SealedBox(private).decrypt(box))
+        except CryptoError:
+            raise Rejected("box", "does not open under its key: altered, cut short, or sealed to another key") from None
+
+    def destroy_expired(self, now_s: int) -> int:
+        """Delete the keys whose time is over; returns how many."""
+        with self._database.read() as rows:
+            expired = [row[0] for row in rows.execute(_EXPIRED, (now_s,))]
+        if expired:
+            with self._database.write() as rows:
+                rows.executemany("DELETE FROM spool_keys WHERE key_id = ?", [(key_id,) for key_id in expired])
+            self._log_to_truncate = True
+        if self._log_to_truncate:
+            self._log_to_truncate = not self._truncate_log()
+        return len(expired)
+
+    def _make(self, rows: sqlite3.Connection, now_s: int) -> SpoolKey:
+        private = nacl.public.PrivateKey.generate()
+        public_key = bytes(private.public_key)
+        key_id = sha256(text.encode(KEY_ID_TAG) + public_key).digest()[:KEY_ID_BYTES]
+        seal_until_s = now_s + self._seal_s
+        key = SpoolKey(key_id, public_key, seal_until_s, seal_until_s + self._age_max_s)
+        rows.execute(
+            "INSERT INTO spool_keys (key_id, public_key, seal_until_s, destroyed_at_s, master_key_id, sealed) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                key.key_id,
+                key.public_key,
+                key.seal_until_s,
+                key.destroyed_at_s,
+                self._master.key_id,
+                self._master.seal(bytes(private), _identity(key)),
+            ),
+        )
+        return key
+
+    def _truncate_log(self) -> bool:
+        """Whether the write-ahead log is empty now."""
+        try:
+            with closing(sqlite3.connect(self._database.path, timeout=BUSY_TIMEOUT_MS / 1_000)) as connection:
+                connection.execute("PRAGMA secure_delete = ON")
+                (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.OperationalError:
+            return False
+        return not busy
+
+
+_EXPIRED = "SELECT key_id FROM spool_keys WHERE destroyed_at_s <= ?"
+
+
+def _newest(rows: sqlite3.Connection, now_s: int) -> SpoolKey | None:
+    found = rows.execute(
+        "SELECT key_id, public_key, seal_until_s, destroyed_at_s FROM spool_keys "
+        "WHERE seal_until_s > ? ORDER BY seal_until_s DESC LIMIT 1",
+        (now_s,),
+    ).fetchone()
+    return None if found is None else SpoolKey(*found)
+
+
+def _identity(key: SpoolKey) -> bytes:
+    times = (key.seal_until_s.to_bytes(8, "big"), key.destroyed_at_s.to_bytes(8, "big"))
+    return row_identity("spool_keys", "", key.key_id, key.public_key, *times)
