@@ -11,7 +11,7 @@ folders on what it is given:
 | --- | ----- | -------------------------------------------------------------------------------- |
 | 1   | 5.13  | open for reading, writing, running; listing; making, removing and linking files  |
 | 2   | 5.19  | moving or linking files between folders (below 2 that is always denied)          |
-| 3   | 6.2   | truncating (below 3 only a file open for writing can be truncated: denied too)   |
+| 3   | 6.2   | truncating (below 3 `truncate` is not seen, wherever the file's owner allows it)  |
 | 4   | 6.7   | TCP bind and connect                                                             |
 | 5   | 6.10  | ioctl on device files                                                            |
 | 6   | 6.12  | signals to, and abstract Unix sockets of, processes outside                      |

@@ -33,7 +33,7 @@ def outcome(what):
 
 
 def job(parent_pid: int | None = None) -> Job:
-    """A job with one table of Arrow data in nobody's descriptor, and no Landlock."""
+    """A job without tables and without Landlock."""
     return Job(
         query="SELECT 1",
         tables=(),
