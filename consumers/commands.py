@@ -1,0 +1,160 @@
+"""The commands `seal` and `compact`."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import click
+from prometheus_client import CollectorRegistry
+
+from consumers.compaction import Compacted, CompactionLimits, Compactor
+from consumers.opening import limits, parts, trust_reader
+from consumers.sealer import RoundOutcome
+from consumers.service import SealerService
+from ledger.cli.options import home_option, json_option, open_home
+from ledger.cli.output import print_json, print_table
+from ledger.cli.progress import Progress
+from ledger.cli.running import run, run_service
+from ledger.config import LedgerConfig
+from ledger.config.address import parse_address
+from ledger.gateway.observe import ObservationServer
+from ledger.home import Home
+from ledger.log.interface import EventLog
+from ledger.segments.objects import FileStore
+
+
+def commands() -> list[click.Command]:
+    """What this package adds to `audit-ledger`."""
+    return [seal, compact]
+
+
+@click.command(short_help="Seal events into signed rounds.")
+@home_option
+@click.option("--drain", is_flag=True, help="Seal all that the event log holds, then exit.")
+@click.option("--partition", type=int, multiple=True, help="Only these partitions. Default: all.")
+@click.option("--metrics-listen", metavar="HOST:PORT", help="Address of /metrics and /healthz.")
+@json_option
+def seal(home: Path, drain: bool, partition: tuple[int, ...], metrics_listen: str | None, as_json: bool) -> None:
+    """Seal what gateways accepted into signed rounds, until stopped or, with --drain, until nothing is left.
+
+    Two sealers of one partition are safe: one wins each round, the other stops.
+
+    \b
+    Examples:
+      audit-ledger seal --drain
+      audit-ledger seal --metrics-listen 127.0.0.1:9102
+    """
+    opened = open_home(home)
+    flags = {"sealer.metrics_listen": metrics_listen} if metrics_listen else {}
+    config = opened.config(flags=flags)
+    if drain:
+        run(_drain(opened, config, partition, as_json))
+    else:
+        run_service(lambda stop: _serve(opened, config, partition, stop))
+
+
+async def _drain(home: Home, config: LedgerConfig, partitions: tuple[int, ...], as_json: bool) -> None:
+    outcomes: list[RoundOutcome] = []
+    with home.keys(config) as keys, Progress("sealed", quiet=as_json) as progress:
+        log = home.event_log(config)
+        await log.start()
+        try:
+            chosen = _chosen(log, partitions)
+
+            def on_round(_: int, outcome: RoundOutcome) -> None:
+                outcomes.append(outcome)
+                progress.advance(outcome.events)
+
+            service = SealerService(
+                [parts(config, keys, log, each) for each in chosen], limits(config), on_round=on_round
+            )
+            await service.drain()
+        finally:
+            await log.close()
+    totals = {
+        "rounds": len(outcomes),
+        **{
+            name: sum(getattr(outcome, name) for outcome in outcomes)
+            for name in ("records", "events", "repeats", "conflicts", "undetermined", "quarantined", "placements")
+        },
+    }
+    if as_json:
+        print_json(totals)
+    else:
+        print_table(list(totals), [list(totals.values())], right=list(totals))
+
+
+async def _serve(home: Home, config: LedgerConfig, partitions: tuple[int, ...], stop: asyncio.Event) -> None:
+    registry = CollectorRegistry()
+    with home.keys(config) as keys:
+        log = home.event_log(config)
+        await log.start()
+        try:
+            chosen = _chosen(log, partitions)
+            service = SealerService([parts(config, keys, log, each) for each in chosen], limits(config), registry)
+            address = parse_address(config.sealer.metrics_listen, "sealer.metrics_listen")
+            observation = ObservationServer(address, registry, lambda: service.healthy)
+            observation.start()
+            try:
+                click.echo(f"sealing {len(chosen)} partitions, metrics on {observation.address}", err=True)
+                await service.run(stop)
+            finally:
+                observation.close()
+        finally:
+            await log.close()
+
+
+def _chosen(log: EventLog, partitions: tuple[int, ...]) -> list[int]:
+    wrong = [each for each in partitions if not 0 <= each < log.partitions]
+    if wrong:
+        raise click.UsageError(f"partition {wrong[0]} does not exist; the event log has {log.partitions}")
+    return sorted(set(partitions)) or list(range(log.partitions))
+
+
+@click.command(short_help="Propose large files sorted by subject.")
+@home_option
+@click.option("--tenant", help="Only this tenant's logs. Default: all.")
+@click.option("--rows-least", type=int, default=1, show_default=True, help="Leave logs with fewer new rows alone.")
+@json_option
+def compact(home: Path, tenant: str | None, rows_least: int, as_json: bool) -> None:
+    """Rewrite sealed rows into large files sorted by subject, and propose them as placements.
+
+    The sealer checks each proposal and commits it with its next round. Leaves, proofs and checkpoints stay as they are.
+
+    \b
+    Examples:
+      audit-ledger compact
+      audit-ledger compact --tenant acme --rows-least 100000
+    """
+    opened = open_home(home)
+    config = opened.config()
+    with opened.keys(config) as keys, Progress("compacted rows", quiet=as_json) as progress:
+        found = keys.tenants.all() if tenant is None else [each for each in (keys.tenants.get(tenant),) if each]
+        if not found:
+            raise click.UsageError(f"tenant {tenant} is unknown")
+        origins = {log.log_id: log for each in found for log in each.logs}
+        store = FileStore(config.ledger.segments)
+        trust = trust_reader(config.ledger.trust)()
+        done: list[Compacted] = []
+        for partition in range(keys.tenants.partitions()):
+            compactor = Compactor(store, partition, trust, CompactionLimits(rows_least=rows_least))
+            chosen = [log.log_id for log in origins.values() if log.partition == partition]
+            done += compactor.run(chosen, lambda compacted: progress.advance(compacted.rows))
+    rows = [
+        {
+            "tenant": origins[each.log_id].tenant,
+            "shard": origins[each.log_id].shard,
+            "rows": each.rows,
+            "files_before": each.files_before,
+            "files_after": each.files_after,
+            "placement": each.placement.hex(),
+        }
+        for each in done
+    ]
+    if as_json:
+        print_json(rows)
+    elif rows:
+        print_table(list(rows[0]), [list(row.values()) for row in rows], right=["rows", "files_before", "files_after"])
+    else:
+        click.echo("nothing to compact")

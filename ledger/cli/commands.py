@@ -1,0 +1,14 @@
+"""The commands that need neither sealing nor queries."""
+
+from __future__ import annotations
+
+import click
+
+from ledger.cli.administration import init, tenant
+from ledger.cli.processes import serve, up
+from ledger.cli.publishing import import_, publish
+
+
+def commands() -> list[click.Command]:
+    """What this package adds to `audit-ledger`."""
+    return [init, tenant, serve, up, publish, import_]

@@ -1,0 +1,98 @@
+"""The entry point of `audit-ledger`.
+
+Commands come from the entry points of group `audit_ledger.commands`: each names a function that returns a list of
+click commands. So `ledger` needs to import neither `consumers` nor `query`, and another package can bring its own.
+
+Errors become one line on stderr and an exit code; a stack trace is shown only where AUDIT_LEDGER_DEBUG is set.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+import traceback
+from importlib.metadata import entry_points
+
+import click
+
+from ledger import __version__
+from ledger.errors import LedgerError
+
+GROUP = "audit_ledger.commands"
+INTERRUPTED = 130
+_ORDER = (
+    *("init", "tenant", "up", "serve", "seal", "compact", "serve-query", "publish", "import"),
+    *("reconstruct", "replay", "find", "sql", "prove", "disclose", "check-disclosure", "checkpoint"),
+    *("verify", "fsck", "status", "demo"),
+)
+
+
+class _Commands(click.Group):
+    """The commands, in the order in which somebody new meets them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        rank = {name: place for place, name in enumerate(_ORDER)}
+        return sorted(self.commands, key=lambda name: (rank.get(name, len(rank)), name))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="audit-ledger")
+def cli() -> None:
+    """An event-sourced, tamper-evident audit ledger for AI systems.
+
+    \b
+    Start here:
+      audit-ledger init --name audit.example.org
+      audit-ledger tenant add acme
+      audit-ledger up
+    """
+
+
+def load_commands() -> None:
+    """Adds every package's commands."""
+    for point in sorted(entry_points(group=GROUP), key=lambda each: each.name):
+        for command in point.load()():
+            cli.add_command(command)
+
+
+def main() -> None:
+    """Runs the command line; never returns."""
+    load_commands()
+    try:
+        code = cli.main(standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Exit as finished:
+        code = finished.exit_code
+    except click.Abort:
+        code = INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except LedgerError as error:
+        click.echo(f"error: {error}", err=True)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; keep the interpreter from complaining about it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception as error:
+        code = _unexpected(error)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _unexpected(error: Exception) -> int:
+    """A mistake of ours: one line and an id, the trace only where it was asked for."""
+    name = secrets.token_hex(4)
+    if os.environ.get("AUDIT_LEDGER_DEBUG"):
+        traceback.print_exc()
+    click.echo(
+        f"error {name}: unexpected {type(error).__name__}; AUDIT_LEDGER_DEBUG=1 shows where it comes from", err=True
+    )
+    return 1
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""The options that many commands share, and opening a home as they say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from ledger.home import Home
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+DEFAULT_HOME = "./.audit-ledger"
+
+
+def home_option(command: Command) -> Command:
+    """`--home DIR`, passed as `home: Path`."""
+    return click.option(
+        "--home",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=DEFAULT_HOME,
+        envvar="AUDIT_LEDGER_HOME",
+        show_default=True,
+        show_envvar=True,
+        help="The ledger's home: configuration, keys, embedded log, segments.",
+    )(command)
+
+
+def tenant_option(command: Command) -> Command:
+    """`--tenant T`, required, passed as `tenant: str`."""
+    return click.option("--tenant", required=True, envvar="AUDIT_LEDGER_TENANT", help="The tenant.")(command)
+
+
+def json_option(command: Command) -> Command:
+    """`--json`, passed as `as_json: bool`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(command)
+
+
+def to_option(command: Command) -> Command:
+    """`--to HOST:PORT`, passed as `to: str | None`."""
+    return click.option(
+        "--to", metavar="HOST:PORT", help="The gateway. Default: the one this home's configuration names."
+    )(command)
+
+
+def open_home(path: Path) -> Home:
+    """The home at `path`; `Misconfigured` with what to do when there is none."""
+    return Home.open(path)
+
+
+def gateway_address(to: str | None, home: Path) -> str:
+    """Where the gateway is: `--to`, else what the home's configuration says."""
+    return to if to is not None else open_home(home).config().gateway.listen

@@ -1,0 +1,173 @@
+"""The commands `publish` and `import`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+from google.protobuf.json_format import Parse, ParseError
+
+from ledger.canonical import blob
+from ledger.cli.options import Command, gateway_address, home_option, json_option, tenant_option, to_option
+from ledger.cli.output import print_json
+from ledger.cli.progress import Progress
+from ledger.cli.sending import Sender, Sent
+from ledger.errors import Rejected
+from ledger.importers.openai_chat import read_conversations
+from ledger.v1 import event_pb2 as pb
+
+EXIT_FINDING = 1
+
+
+def _wait_option(command: Command) -> Command:
+    """`--wait` and `--receipts FILE`."""
+    waiting = click.option("--wait", is_flag=True, help="Return when everything is sealed; print the checkpoints.")
+    keeping = click.option(
+        "--receipts", type=click.Path(path_type=Path, dir_okay=False), help="Append the signed receipts to this file."
+    )
+    return keeping(waiting(command))
+
+
+@click.command(short_help="Publish events from JSON Lines.")
+@click.argument("file", type=click.File("rb"))
+@home_option
+@tenant_option
+@to_option
+@_wait_option
+@json_option
+def publish(
+    file: BinaryIO, home: Path, tenant: str, to: str | None, wait: bool, receipts: Path | None, as_json: bool
+) -> None:
+    """Publish FILE (or - for standard input): one event a line, in protobuf's JSON form.
+
+    Bytes are base64. Lines that are no events and events that the gateway rejects are listed with their line and
+    field, and make the exit code 1; everything else is published.
+
+    \b
+    Examples:
+      audit-ledger publish events.jsonl --tenant acme --to 127.0.0.1:7443 --wait
+      cat events.jsonl | audit-ledger publish - --tenant acme
+    """
+    wrong: list[tuple[str, str]] = []
+
+    def events() -> Iterator[tuple[str, pb.Event]]:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            try:
+                yield f"line {number}", Parse(line, pb.Event())
+            except (ParseError, UnicodeDecodeError, ValueError) as error:
+                wrong.append((f"line {number}", f"is not an event in JSON ({type(error).__name__})"))
+
+    _send(events(), gateway_address(to, home), tenant, wait, receipts, as_json, wrong, {})
+
+
+@click.group(name="import", short_help="Import conversations and logs you already have.")
+def import_() -> None:
+    """Import what you already have. Importing the same file again adds nothing."""
+
+
+@import_.command(name="openai-chat")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@home_option
+@tenant_option
+@to_option
+@click.option("--occurred-at", help="When the conversations took place, RFC 3339. Default: unknown, and said so.")
+@click.option("--dry-run", is_flag=True, help="Read and count, publish nothing.")
+@_wait_option
+@json_option
+def openai_chat(
+    file: Path,
+    home: Path,
+    tenant: str,
+    to: str | None,
+    occurred_at: str | None,
+    dry_run: bool,
+    wait: bool,
+    receipts: Path | None,
+    as_json: bool,
+) -> None:
+    """Import conversations in OpenAI chat format: JSON Lines, gzipped or not, one conversation a line.
+
+    \b
+    Examples:
+      audit-ledger import openai-chat conversations.jsonl.gz --tenant acme --to 127.0.0.1:7443 --wait
+      audit-ledger import openai-chat conversations.jsonl --tenant acme --dry-run
+    """
+    counts = {"conversations": 0, "requests": 0, "tool_calls": 0}
+    wrong: list[tuple[str, str]] = []
+    at = _moment(occurred_at)
+
+    def events() -> Iterator[tuple[str, pb.Event]]:
+        try:
+            for conversation in read_conversations(file, at):
+                counts["conversations"] += 1
+                for event in conversation.events:
+                    counts["requests" if event.HasField("request") else "tool_calls"] += 1
+                    yield f"line {conversation.line}", event
+        except Rejected as error:
+            wrong.append((error.field, error.reason))
+
+    if dry_run:
+        for _ in events():
+            pass
+        _report(Sent(), [], as_json, wrong, counts)
+    else:
+        _send(events(), gateway_address(to, home), tenant, wait, receipts, as_json, wrong, counts)
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.UsageError("--occurred-at: expected an RFC 3339 time such as 2024-05-15T15:00:00Z") from None
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+
+
+def _send(
+    events: Iterator[tuple[str, pb.Event]],
+    to: str,
+    tenant: str,
+    wait: bool,
+    receipts: Path | None,
+    as_json: bool,
+    wrong: list[tuple[str, str]],
+    counts: dict[str, int],
+) -> None:
+    sender = Sender(to, tenant)
+    try:
+        with Progress("published", quiet=as_json) as progress:
+            for done in sender.send(events):
+                progress.advance(done)
+        if receipts is not None:
+            with open(receipts, "ab") as stream:
+                stream.writelines(blob.encode(receipt) for receipt in sender.sent.receipts)
+        checkpoints = sender.await_sealed() if wait else []
+    finally:
+        sender.close()
+    _report(sender.sent, checkpoints, as_json, wrong, counts)
+
+
+def _report(
+    sent: Sent, checkpoints: list[str], as_json: bool, wrong: list[tuple[str, str]], counts: dict[str, int]
+) -> None:
+    refused = [{"where": source, "field": "", "reason": reason} for source, reason in wrong]
+    refused += [{"where": each.source, "field": each.field, "reason": each.reason} for each in sent.refusals]
+    totals = {**counts, **{name: sent.counts.get(name, 0) for name in ("accepted", "repeat")}, "rejected": len(refused)}
+    if as_json:
+        print_json({**totals, "refused": refused, "checkpoints": checkpoints})
+    else:
+        click.echo(", ".join(f"{name.replace('_', ' ')}: {count:,}" for name, count in totals.items()))
+        for each in refused:
+            click.echo(
+                f"rejected: {each['where']}: {each['field'] + ': ' if each['field'] else ''}{each['reason']}", err=True
+            )
+        for checkpoint in checkpoints:
+            click.echo(f"\nsealed; checkpoint:\n{checkpoint}", nl=False)
+    if refused:
+        raise click.exceptions.Exit(EXIT_FINDING)

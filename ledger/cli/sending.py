@@ -1,0 +1,145 @@
+"""Publishing many events to a gateway from a command, and waiting until they are sealed.
+
+Batches go one after another, in order. What a gateway turns away for now is sent again, the same events under the same
+ids, until the deadline; what it rejects is kept with its reason. Nothing is dropped.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import grpc
+
+from ledger.errors import LedgerError, Misconfigured, Rejected, Unavailable
+from ledger.v1 import event_pb2 as pb
+from ledger.v1 import ingest_pb2 as ingest
+from ledger.v1 import ingest_pb2_grpc as services
+
+BATCH_EVENTS = 200
+BATCH_BYTES = 4 * 1024 * 1024
+MESSAGE_BYTES_MAX = 16 * 1024 * 1024
+CALL_DEADLINE_S = 30.0
+GIVE_UP_S = 120.0
+AWAIT_S = 600.0
+PAUSE_FIRST_S, PAUSE_MOST_S = 0.1, 5.0
+_AGAIN = (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An event that the gateway rejected: where it came from, which field, why."""
+
+    source: str
+    field: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Sent:
+    """What became of the events."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    refusals: list[Refusal] = field(default_factory=list)
+    positions: dict[int, int] = field(default_factory=dict)
+    receipts: list[bytes] = field(default_factory=list)
+
+
+class Sender:
+    """A connection to one gateway for one tenant. `close` it."""
+
+    def __init__(self, to: str, tenant: str) -> None:
+        options = [
+            ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
+            ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+        ]
+        self._channel = grpc.insecure_channel(to, options)
+        self._stub = services.IngestServiceStub(self._channel)  # type: ignore[no-untyped-call]
+        self._to = to
+        self._tenant = tenant
+        self.sent = Sent()
+
+    def close(self) -> None:
+        """Ends the connection."""
+        self._channel.close()
+
+    def send(self, events: Iterable[tuple[str, pb.Event]]) -> Iterator[int]:
+        """Publishes (source, event) pairs; yields how many are done after each batch."""
+        for batch in _batches(events):
+            self._send(batch)
+            yield len(batch)
+
+    def await_sealed(self) -> list[str]:
+        """The tenant's checkpoints once everything sent is sealed."""
+        positions = [
+            ingest.LogPosition(partition=partition, next_offset=offset)
+            for partition, offset in self.sent.positions.items()
+        ]
+        try:
+            answer = self._stub.AwaitSealed(
+                ingest.AwaitSealedRequest(tenant=self._tenant, positions=positions), timeout=AWAIT_S
+            )
+        except grpc.RpcError as error:
+            raise _as_ledger_error(error, self._to) from None
+        return list(answer.checkpoints)
+
+    def _send(self, batch: list[tuple[str, pb.Event]]) -> None:
+        give_up = time.monotonic() + GIVE_UP_S
+        pause_s = PAUSE_FIRST_S
+        while batch:
+            try:
+                answer = self._stub.Publish(
+                    ingest.PublishRequest(tenant=self._tenant, events=[event for _, event in batch]),
+                    timeout=CALL_DEADLINE_S,
+                )
+                batch = self._take(batch, answer)
+            except grpc.RpcError as error:
+                if error.code() not in _AGAIN or time.monotonic() > give_up:
+                    raise _as_ledger_error(error, self._to) from None
+            if batch:
+                if time.monotonic() > give_up:
+                    raise Unavailable(f"{self._to}: {len(batch)} events could not be made durable; send them again")
+                time.sleep(pause_s)
+                pause_s = min(pause_s * 2, PAUSE_MOST_S)
+
+    def _take(self, batch: list[tuple[str, pb.Event]], answer: ingest.PublishResponse) -> list[tuple[str, pb.Event]]:
+        """Counts an answer; returns what is to be sent again."""
+        again = []
+        for (source, event), result in zip(batch, answer.results, strict=True):
+            if result.status == ingest.EVENT_STATUS_RETRY:
+                again.append((source, event))
+                continue
+            self.sent.counts[ingest.EventStatus.Name(result.status).removeprefix("EVENT_STATUS_").lower()] += 1
+            if result.status == ingest.EVENT_STATUS_REJECTED:
+                self.sent.refusals.append(Refusal(source, result.field, result.reason))
+        for appended in answer.batches:
+            self.sent.receipts.append(appended.receipt)
+            if appended.HasField("end"):
+                held = self.sent.positions.get(appended.end.partition, 0)
+                self.sent.positions[appended.end.partition] = max(held, appended.end.next_offset)
+        return again
+
+
+def _batches(events: Iterable[tuple[str, pb.Event]]) -> Iterator[list[tuple[str, pb.Event]]]:
+    batch: list[tuple[str, pb.Event]] = []
+    size = 0
+    for source, event in events:
+        length = event.ByteSize()
+        if batch and (len(batch) == BATCH_EVENTS or size + length > BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append((source, event))
+        size += length
+    if batch:
+        yield batch
+
+
+def _as_ledger_error(error: grpc.RpcError, to: str) -> LedgerError:
+    code, details = error.code(), error.details() or ""
+    if code in _AGAIN:
+        return Unavailable(f"{to}: {code.name.lower()}: {details}")
+    if code in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND):
+        return Rejected("", f"{to}: {details}")
+    return Misconfigured(f"{to}: {code.name.lower()}: {details}")

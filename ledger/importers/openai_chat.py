@@ -1,0 +1,220 @@
+"""Conversations in OpenAI chat format to requests and tool calls.
+
+A file is JSON Lines, one conversation a line, gzipped or not:
+
+    {"conversation_id": ..., "user_id": ..., "vendor": ..., "model": ..., "messages": [{"role": ..., ...}, ...]}
+
+- Each `assistant` message is one AiRequest: its input are the messages since the assistant spoke last, its output is
+  the message itself (text, or the tool calls it asks for). The system message becomes the request's system
+  instructions. Which prompt and revision it was rendered from is not in the format, so no prompt is named; nor is its
+  digest kept in clear, since a rendered text may hold a person's data.
+- Each `tool` message is one ToolCall with the arguments of the call that it answers, found by its id; the request that
+  asked for it is named. Why the agent called it is not in the format: no intent.
+- `model` is what was asked for; which version answered is not in the format.
+- `user_id` acts; session and correlation id are the conversation id.
+
+Event ids are UUIDv8: a time in front (`occurred_at`, else `UNKNOWN_TIME_MS`), then SHA-256 over conversation id and the
+message's position. Without `occurred_at` the time of an event is unknown, and says so. Sequence numbers are dealt a
+conversation, under a boot id made from its id, so a file can grow without changing what stands in it.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ledger.errors import Rejected
+from ledger.v1 import event_pb2 as pb
+
+UNKNOWN_TIME_MS = 0
+SERVICE = "import-openai-chat"
+LINE_BYTES_MAX = 64 * 1024 * 1024
+_FINISH = {"tool_calls": pb.FINISH_REASON_TOOL_CALLS, "stop": pb.FINISH_REASON_STOP}
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """One line of the file: its number, and the events it became, in order."""
+
+    line: int
+    conversation_id: str
+    events: tuple[pb.Event, ...]
+
+
+def read_conversations(path: Path, occurred_at: datetime | None = None) -> Iterator[Conversation]:
+    """The conversations of a file. `Rejected` names the line and field that is wrong; those before it were yielded."""
+    with open(path, "rb") as raw:
+        gzipped = raw.read(2) == b"\x1f\x8b"
+        raw.seek(0)
+        stream: BinaryIO = gzip.GzipFile(fileobj=raw) if gzipped else raw  # type: ignore[assignment]
+        try:
+            for number, line in enumerate(iter(lambda: stream.readline(LINE_BYTES_MAX + 1), b""), start=1):
+                if len(line) > LINE_BYTES_MAX:
+                    raise Rejected(f"line {number}", f"is longer than {LINE_BYTES_MAX} bytes")
+                if line.strip():
+                    yield _conversation(number, line, occurred_at)
+        except (EOFError, gzip.BadGzipFile):
+            raise Rejected("", f"{path.name}: is not a whole gzip file") from None
+
+
+def _conversation(number: int, line: bytes, occurred_at: datetime | None) -> Conversation:
+    where = f"line {number}"
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        raise Rejected(where, "is not JSON in UTF-8") from None
+    if not isinstance(value, dict):
+        raise Rejected(where, "expected a JSON object")
+    conversation_id = _text(value, "conversation_id", where)
+    messages = value.get("messages")
+    if not isinstance(messages, list) or not all(isinstance(each, dict) for each in messages):
+        raise Rejected(f"{where}: messages", "expected a list of objects")
+    translation = _Translation(
+        where=where,
+        conversation_id=conversation_id,
+        user_id=_text(value, "user_id", where),
+        vendor=_text(value, "vendor", where),
+        model=_text(value, "model", where),
+        occurred_at=occurred_at,
+    )
+    for position, message in enumerate(messages):
+        translation.take(position, message)
+    return Conversation(number, conversation_id, tuple(translation.events))
+
+
+def _text(value: dict[str, Any], key: str, where: str) -> str:
+    found = value.get(key)
+    if not isinstance(found, str) or not found:
+        raise Rejected(f"{where}: {key}", "expected a text that is not empty")
+    return found
+
+
+class _Translation:
+    """One conversation on its way to events."""
+
+    def __init__(
+        self, *, where: str, conversation_id: str, user_id: str, vendor: str, model: str, occurred_at: datetime | None
+    ) -> None:
+        self.events: list[pb.Event] = []
+        self._where = where
+        self._conversation_id = conversation_id
+        self._user_id = user_id
+        self._vendor = vendor
+        self._model = model
+        self._occurred_at = occurred_at
+        self._boot_id = sha256(f"{SERVICE}/{conversation_id}".encode()).digest()[:16]
+        self._system = ""
+        self._since: list[dict[str, Any]] = []
+        self._asked: dict[str, tuple[bytes, str, str]] = {}
+
+    def take(self, position: int, message: dict[str, Any]) -> None:
+        """Takes in the next message."""
+        where = f"{self._where}: messages[{position}]"
+        role = message.get("role")
+        if role == "system":
+            self._system = _content_text(message, where)
+        elif role in ("user", "developer"):
+            self._since.append(message)
+        elif role == "assistant":
+            self._request(position, message, where)
+        elif role == "tool":
+            self._tool_call(position, message, where)
+            self._since.append(message)
+        else:
+            raise Rejected(f"{where}: role", "expected system, developer, user, assistant or tool")
+
+    def _event(self, position: int) -> pb.Event:
+        event = pb.Event(event_id=self._event_id(position), phase=pb.PHASE_SINGLE)
+        if self._occurred_at is not None:
+            event.occurred_at.FromDatetime(self._occurred_at)
+        event.producer.service = SERVICE
+        event.producer.capture_path = pb.CAPTURE_PATH_IMPORTER
+        event.producer.boot_id = self._boot_id
+        event.producer.instance = "import"
+        event.producer.sequence = len(self.events) + 1
+        event.actor.user.identifier = self._user_id
+        event.actor.identity_source = pb.IDENTITY_SOURCE_CLAIMED
+        event.actor.identity_attribute = "user_id"
+        event.story.session_id = self._conversation_id
+        event.story.correlation_id = self._conversation_id
+        event.story.session_ordinal = len(self.events) + 1
+        event.classification = pb.CLASSIFICATION_CONFIDENTIAL
+        return event
+
+    def _event_id(self, position: int) -> bytes:
+        at_ms = UNKNOWN_TIME_MS if self._occurred_at is None else int(self._occurred_at.timestamp() * 1000)
+        tail = bytearray(sha256(f"{SERVICE}/{self._conversation_id}/{position}".encode()).digest()[:10])
+        tail[0] = 0x80 | (tail[0] & 0x0F)
+        tail[2] = 0x80 | (tail[2] & 0x3F)
+        return at_ms.to_bytes(6, "big") + bytes(tail)
+
+    def _request(self, position: int, message: dict[str, Any], where: str) -> None:
+        event = self._event(position)
+        body = event.request
+        body.operation = pb.AI_OPERATION_CHAT
+        body.vendor = self._vendor
+        body.model_requested = self._model
+        if self._system:
+            body.system_instructions.text = self._system
+        if self._since:
+            body.input.media_type = "application/json"
+            body.input.text = _json(self._since)
+        calls = message.get("tool_calls") or []
+        if calls:
+            body.output.media_type = "application/json"
+            body.output.text = _json(message)
+        else:
+            body.output.text = _content_text(message, where)
+        body.finish_reason = _FINISH["tool_calls" if calls else "stop"]
+        event.derived_fields.append("request.finish_reason")
+        for at, call in enumerate(calls):
+            self._asked.update([_asked(call, event.event_id, f"{where}: tool_calls[{at}]")])
+        self._since = []
+        self.events.append(event)
+
+    def _tool_call(self, position: int, message: dict[str, Any], where: str) -> None:
+        call_id = _text(message, "tool_call_id", where)
+        event = self._event(position)
+        body = event.tool_call
+        body.call_id = call_id
+        asked = self._asked.get(call_id)
+        if asked is not None:
+            body.requested_by_event_id, body.tool, arguments = asked
+            event.story.parent_event_id = asked[0]
+            body.parameters.media_type = "application/json"
+            body.parameters.text = arguments
+        else:
+            body.tool = _text(message, "name", where)
+        body.provider = "internal"
+        body.result.text = _content_text(message, where)
+        self.events.append(event)
+
+
+def _asked(call: Any, event_id: bytes, where: str) -> tuple[str, tuple[bytes, str, str]]:
+    """A call's id, and who asked for which tool with which arguments."""
+    function = call.get("function") if isinstance(call, dict) else None
+    if not isinstance(function, dict):
+        raise Rejected(where, "expected an object with a function")
+    arguments = function.get("arguments")
+    text = arguments if isinstance(arguments, str) else _json(arguments)
+    return _text(call, "id", where), (event_id, _text(function, "name", where), text)
+
+
+def _content_text(message: dict[str, Any], where: str) -> str:
+    """The message's text; a list of parts, or none, as JSON."""
+    content = message.get("content")
+    if isinstance(content, str):
+        return content
+    if content is None or isinstance(content, list):
+        return "" if content is None else _json(content)
+    raise Rejected(f"{where}: content", "expected a text, a list of parts or null")
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
