@@ -1,0 +1,262 @@
+"""One stream of one process: the queue, its threads, its channel, its spool. `Client` holds one, and a new one after a
+fork.
+
+Threads. `emit` runs in the application's thread: it serializes the event, takes the lock for some microseconds, and
+returns. Everything else (sending, sealing, disk, callbacks, log lines) runs in two daemon threads, one a lane, started
+with the first event; see `lanes`.
+
+The end. `close` sends what is left, then the marker; at the end of its time it stores what is left in the spool if
+there is one, and drops it if not. `emit` after that counts as unusable.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
+
+from ledger.client.bulk_lane import BulkLane
+from ledger.client.core import Core
+from ledger.client.gate import Gate
+from ledger.client.items import Fate, Lane, Waiter
+from ledger.client.lanes import DurableLane, Reports
+from ledger.client.markers import closed_marker
+from ledger.client.notices import Notices
+from ledger.client.options import Options
+from ledger.client.prepare import Prepared, prepare, producer
+from ledger.client.receipts import ReceiptFile
+from ledger.client.spool import spool_of
+from ledger.client.stats import ClientStats
+from ledger.client.transport import Transport
+from ledger.client.wire import RequestWriter, Stamp
+from ledger.errors import Unavailable
+from ledger.v1.event_pb2 import Event
+
+JOIN_S = 1.0
+"""How long `close` waits, beyond its time, for a thread whose call it cancelled."""
+MARKER_SHARE = 0.25
+MARKER_MAX_S = 1.0
+"""What `close` keeps of its time for the marker: a share of it, at most so long."""
+
+
+class Engine:
+    """See the module. Public methods may be called from any thread."""
+
+    def __init__(self, options: Options, *, takes_over: bool = True) -> None:
+        """`takes_over`: look at once for what earlier clients left in the spool, not only with the first event."""
+        self.options = options
+        self.boot_id = os.urandom(16)
+        self.gate = Gate()
+        self.core = Core(options.limits, Stamp(producer(options, self.boot_id)))
+        self.transport = Transport(options)
+        self.writer = RequestWriter(options.tenant)
+        self.notices = Notices(options.log_interval_s)
+        receipts = ReceiptFile(Path(options.receipts_path)) if options.receipts_path is not None else None
+        self.reports = Reports(options, self.notices, receipts)
+        self.spool = spool_of(options, self.boot_id)
+        self.stopping = False
+        self.closing = False
+        self._marked = False
+        self._aside: deque[Prepared] = deque()
+        self._bulk = BulkLane(self)
+        self._durable = DurableLane(self)
+        self._threads: dict[Lane, threading.Thread] = {}
+        if takes_over and self.spool is not None and self.spool.left_over():
+            with self.gate:
+                self._start(Lane.BULK)
+
+    # --- the application's side -------------------------------------------------------------------------------------
+
+    def emit(self, event: Event) -> bytes | None:
+        """Queues an event; its id, or None when it is not an event. Raises nothing unless `strict`."""
+        try:
+            prepared = prepare(event)
+            self._offer(prepared)
+        except Exception:
+            if self.options.strict:
+                raise
+            self.gate.acquire()
+            self.core.counts["unusable"] += 1
+            self.gate.release()
+            return None
+        return prepared[0]
+
+    def _offer(self, prepared: Prepared) -> None:
+        gate = self.gate
+        if gate.acquire():
+            # This very thread is changing the queue: it takes the event along later.
+            self._aside.append(prepared)
+            gate.release()
+            return
+        gate.inside = True
+        try:
+            if self.closing:
+                raise Unavailable("the client is closed")
+            fate = self.core.offer(prepared[0], prepared[1], time.monotonic(), prepared[2])
+            if Lane.BULK not in self._threads:
+                self._start(Lane.BULK)
+            if fate is Fate.WAKE:
+                gate.notify()
+        finally:
+            gate.inside = False
+            gate.release()
+        if fate is Fate.DROPPED and self.options.strict:
+            raise Unavailable("the client's queue is full, or the event is larger than event_bytes_max")
+
+    def emit_durable(self, event: Event) -> Waiter:
+        """Queues an event; the future is told when it is acknowledged. Raises `Unavailable`, `Rejected`, TypeError."""
+        identity, body, sampling = prepare(event)
+        waiter: Waiter = Future()
+        # Nobody can cancel it: what it is told is always kept.
+        waiter.set_running_or_notify_cancel()
+        self._refuse_inside()
+        with self.gate:
+            if self.closing:
+                raise Unavailable("the client is closed")
+            self.core.offer_durable(identity, body, time.monotonic(), waiter, sampling)
+            self._start(Lane.DURABLE)
+            self._start(Lane.BULK)
+            self.gate.notify()
+        return waiter
+
+    def give_up(self, waiter: Waiter) -> None:
+        """The caller does not wait any more."""
+        with self.gate:
+            self.core.give_up(waiter)
+            self.gate.notify()
+
+    def flush(self, timeout_s: float) -> bool:
+        """Waits until everything emitted before is answered, in the spool too; False when time ran out."""
+        end = time.monotonic() + timeout_s
+        self._refuse_inside()
+        with self.gate:
+            self.take_aside()
+            through = self.core.hurry()
+            self.gate.notify()
+            return self._wait(lambda: self.core.settled(through) and (self.spool is None or self.spool.empty), end)
+
+    def close(self, timeout_s: float) -> bool:
+        """See the module. True when everything was answered or stands in the spool. May be called again."""
+        end = time.monotonic() + timeout_s
+        self._refuse_inside()
+        with self.gate:
+            if self.closing:
+                return self.core.held_events == 0
+            self.take_aside()
+            self.closing = True
+            through = self.core.hurry()
+            self.gate.notify()
+            marker_s = min(MARKER_MAX_S, timeout_s * MARKER_SHARE)
+            if not self._wait(lambda: self.core.settled(through), end - marker_s) and not self._bulk.can_store():
+                # The marker says so, if it still gets through.
+                self.core.abandon()
+            if self.core.sequence > 0:
+                self.offer_own(closed_marker())
+                self._marked = True
+                through = self.core.hurry()
+                self.gate.notify()
+                self._wait(lambda: self.core.settled(through), end)
+        return self._stop()
+
+    def _stop(self) -> bool:
+        """Ends threads and channel, stores or drops what is left. Whether nothing was dropped."""
+        with self.gate:
+            self.stopping = True
+            self.gate.notify()
+        self.transport.close()
+        for thread in self._threads.values():
+            thread.join(JOIN_S)
+        if not any(thread.is_alive() for thread in self._threads.values()):
+            self._bulk.finish()
+        with self.gate:
+            left = self.core.held_events
+            self.core.abandon()
+        self.tell()
+        if left:
+            self.notices.warn("left", f"closed with {left} events unsent to {self.options.to}; they are lost")
+        return left == 0
+
+    def stats(self) -> ClientStats:
+        """What was counted so far."""
+        core, counts = self.core, self.core.counts
+        self.gate.acquire()
+        try:
+            known = {name: counts[name] for name in ClientStats.__dataclass_fields__ if name in counts}
+            return replace(
+                ClientStats(**known),
+                dropped=core.dropped,
+                undeclared=core.undeclared,
+                queued_events=core.held_events,
+                queued_bytes=core.held_bytes,
+                in_flight_events=core.in_flight,
+                last_sequence=core.sequence,
+                spool_bytes=self.spool.size_bytes if self.spool is not None else 0,
+            )
+        finally:
+            self.gate.release()
+
+    # --- for the lanes and the fork ---------------------------------------------------------------------------------
+
+    def offer_own(self, event: Event) -> None:
+        """Inside the gate: queues an event of the client's own, room or not. Nothing follows the close marker."""
+        if not self._marked:
+            identity, body, sampling = prepare(event)
+            self.core.offer(identity, body, time.monotonic(), sampling, needs_room=False)
+
+    def take_aside(self) -> None:
+        """Inside the gate: queues what was emitted while its own thread was inside."""
+        while self._aside:
+            identity, body, sampling = self._aside.popleft()
+            if self.closing:
+                self.core.counts["unusable"] += 1
+            else:
+                self.core.offer(identity, body, time.monotonic(), sampling)
+
+    def tell(self) -> None:
+        """Tells waiters what became of their events."""
+        with self.gate:
+            told = self.core.take_told()
+        for waiter, result in told:
+            if isinstance(result, Exception):
+                waiter.set_exception(result)
+            else:
+                waiter.set_result(result)
+
+    def forsake(self) -> None:
+        """In a forked child: what is the parent's stays the parent's."""
+        if self.spool is not None:
+            self.spool.forsake()
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    def _start(self, lane: Lane) -> None:
+        """Inside the gate: starts the lane's thread if it does not run. Without one to be had, the next event tries."""
+        if lane in self._threads:
+            return
+        sender = self._bulk if lane is Lane.BULK else self._durable
+        thread = threading.Thread(target=sender.run, name=f"ledger-client-{lane.value}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            self.core.counts["threads_refused"] += 1
+        else:
+            self._threads[lane] = thread
+
+    def _wait(self, reached: Callable[[], bool], end: float) -> bool:
+        while not reached():
+            left = end - time.monotonic()
+            if left <= 0 or not self._threads:
+                return False
+            self.gate.wait(left)
+        return True
+
+    def _refuse_inside(self) -> None:
+        inside = self.gate.acquire()
+        self.gate.release()
+        if inside:
+            raise Unavailable("called from a signal handler or destructor that interrupted the client itself")
