@@ -172,6 +172,12 @@ class Home:
         trusted.save(config.ledger.trust)
         return trusted
 
+    def add_gateway(self, config: LedgerConfig, keys: OpenKeys, gateway_id: str) -> None:
+        """A signing key for another gateway, and verifiers told of it. `Misconfigured` when it has one."""
+        GatewayConfig(gateway_id=gateway_id)
+        keys.store.create_signing_key("gateway", gateway_key_name(config.ledger.name, gateway_id))
+        self.write_trust(config, keys)
+
     def _claim(self) -> bool:
         """Take the folder for a new home; whether it was made now."""
         try:
