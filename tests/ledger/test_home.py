@@ -28,7 +28,8 @@ def test_a_new_home_has_all_that_init_makes(tmp_path: Path) -> None:
     home = Home.create(tmp_path / "home", name=NAME, partitions=3)
     config = Home.open(home.path).config(environment={})
     with home.keys(config) as keys:
-        assert {key.name for key in keys.store.signing_keys()} == {gateway_key_name(NAME, "gw-1"), ledger_key_name(NAME)}
+        names = {key.name for key in keys.store.signing_keys()}
+        assert names == {gateway_key_name(NAME, "gw-1"), ledger_key_name(NAME)}
         assert [tenant.name for tenant in keys.tenants.all()] == [ORG, SYSTEM]
         assert keys.tenants.partitions() == 3
     trusted = TrustedKeys.load(config.ledger.trust)
@@ -91,7 +92,7 @@ def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="found files in it"):
         Home.create(tmp_path, name=NAME)
     (tmp_path / "file").write_text("x")
-    with pytest.raises(Misconfigured, match="expected a folder|cannot make"):
+    with pytest.raises(Misconfigured, match=r"expected a folder|cannot make"):
         Home.create(tmp_path / "file", name=NAME)
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
@@ -140,7 +141,7 @@ def test_a_crash_on_the_way_is_named(tmp_path: Path, step: str) -> None:
     path = tmp_path / "home"
     ended = subprocess.run([sys.executable, "-c", KILLED, str(path), step], check=False, timeout=60)
     assert ended.returncode == -signal.SIGKILL
-    with pytest.raises(Misconfigured, match="was interrupted; if none runs.*delete the folder"):
+    with pytest.raises(Misconfigured, match=r"was interrupted; if none runs.*delete the folder"):
         Home.open(path)
     with pytest.raises(Misconfigured, match="was interrupted"):
         Home.create(path, name=NAME)
