@@ -7,8 +7,10 @@ import click
 from ledger.cli.administration import init, tenant
 from ledger.cli.processes import serve, up
 from ledger.cli.publishing import import_, publish
+from ledger.cli.status import status
+from ledger.cli.verifying import verify
 
 
 def commands() -> list[click.Command]:
     """What this package adds to `audit-ledger`."""
-    return [init, tenant, serve, up, publish, import_]
+    return [init, tenant, serve, up, publish, import_, verify, status]

@@ -1,0 +1,103 @@
+"""The command `status`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ledger.cli.options import home_option, json_option, open_home
+from ledger.cli.output import print_json, print_table
+from ledger.cli.running import run
+from ledger.config import LedgerConfig
+from ledger.errors import LedgerError
+from ledger.home import Home
+from ledger.log.interface import Bounds
+from ledger.segments.history import History
+from ledger.segments.objects import FileStore
+from ledger.segments.state import PartitionState
+from ledger.tenants import Tenant
+from ledger.trust import TrustedKeys
+
+
+@click.command(short_help="Rounds, sizes, and what is not sealed yet.")
+@home_option
+@json_option
+def status(home: Path, as_json: bool) -> None:
+    """Show each partition's newest round and how far sealing lags, and each tenant's events.
+
+    \b
+    Examples:
+      audit-ledger status
+      audit-ledger status --json
+    """
+    opened = open_home(home)
+    config = opened.config()
+    with opened.keys(config) as keys:
+        tenants = keys.tenants.all()
+        partitions = keys.tenants.partitions()
+    states = _states(config, partitions)
+    bounds = run(_bounds(opened, config, partitions))
+    parts = [_partition(states[each], bounds.get(each)) for each in range(partitions)]
+    sizes = [_tenant(each, states) for each in tenants]
+    if as_json:
+        print_json(
+            {"ledger": config.ledger.name, "event_log": config.ledger.event_log, "partitions": parts, "tenants": sizes}
+        )
+        return
+    click.echo(f"ledger {config.ledger.name}, event log {config.ledger.event_log}")
+    if not bounds:
+        click.echo("the event log does not answer: what is not sealed yet is unknown")
+    for rows in (parts, sizes):
+        print_table(
+            list(rows[0]), [list(row.values()) for row in rows], right=[name for name in rows[0] if name != "tenant"]
+        )
+
+
+def _states(config: LedgerConfig, partitions: int) -> list[PartitionState]:
+    store, trust = FileStore(config.ledger.segments), TrustedKeys.load(config.ledger.trust)
+    states = []
+    for partition in range(partitions):
+        history = History(store, partition, trust)
+        history.check_contiguous()
+        state = PartitionState(partition)
+        for _ in history.follow(state):
+            pass
+        states.append(state)
+    return states
+
+
+async def _bounds(home: Home, config: LedgerConfig, partitions: int) -> dict[int, Bounds]:
+    """What the event log holds; empty when it does not answer."""
+    log = home.event_log(config)
+    try:
+        await log.start()
+        return {partition: await log.bounds(partition) for partition in range(partitions)}
+    except LedgerError:
+        return {}
+    finally:
+        await log.close()
+
+
+def _partition(state: PartitionState, bounds: Bounds | None) -> dict[str, Any]:
+    sealed_at = datetime.fromtimestamp(state.sealed_at_us / 1e6, UTC) if state.next_number else None
+    return {
+        "partition": state.partition,
+        "rounds": state.next_number,
+        "sealed_to_offset": state.next_offset,
+        "log_end": bounds.end if bounds else None,
+        "unsealed_records": bounds.end - state.next_offset if bounds else None,
+        "newest_round": sealed_at.isoformat(timespec="seconds") if sealed_at else None,
+    }
+
+
+def _tenant(tenant: Tenant, states: list[PartitionState]) -> dict[str, Any]:
+    heads = [states[log.partition].head(log.log_id) for log in tenant.logs]
+    return {
+        "tenant": tenant.name,
+        "logs": len(heads),
+        "events": sum(head.size for head in heads),
+        "compacted": sum(head.placed_size for head in heads),
+    }

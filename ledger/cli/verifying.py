@@ -1,0 +1,135 @@
+"""The command `verify`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from ledger.cli.options import home_option, json_option, open_home
+from ledger.cli.output import print_json, print_table
+from ledger.cli.progress import Progress
+from ledger.errors import Misconfigured
+from ledger.segments.objects import FileStore
+from ledger.trust import TrustedKeys
+from ledger.verify import Depth, Report
+from ledger.verify import Progress as Verified
+from ledger.verify import verify as run_verify
+
+Text = click.Path(path_type=Path, exists=True, dir_okay=False)
+
+
+@click.command(short_help="Prove that the ledger is what was sealed, and all of it.")
+@home_option
+@click.option("--files", "depth", flag_value="files", help="Rounds, signatures, placements, digests of files.")
+@click.option("--leaves", "depth", flag_value="leaves", help="And every leaf, chain, tree and receipt.")
+@click.option("--full", "depth", flag_value="full", default="full", help="And every column and content (default).")
+@click.option("--since", type=Text, help="A signed checkpoint kept elsewhere: the log must go on from it.")
+@click.option("--receipts", type=Text, help="Receipts kept elsewhere: their events must be sealed.")
+@click.option("--tenant", help="Only this tenant's logs.")
+@click.option(
+    "--segments", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Instead of the home's."
+)
+@click.option("--trust", type=Text, help="Public keys and logs, instead of the home's file.")
+@json_option
+def verify(
+    home: Path,
+    depth: Depth,
+    since: Path | None,
+    receipts: Path | None,
+    tenant: str | None,
+    segments: Path | None,
+    trust: Path | None,
+    as_json: bool,
+) -> None:
+    """Verify the sealed ledger, changing nothing. Needs no key: only segments and a file of public keys.
+
+    What the files alone cannot show, the loss of the newest rounds, it shows against something kept elsewhere: a
+    checkpoint (--since) or receipts (--receipts).
+
+    \b
+    Examples:
+      audit-ledger verify --full
+      audit-ledger verify --leaves --since checkpoint.txt --receipts receipts.bin
+      audit-ledger verify --segments /mnt/copy/segments --trust trust.json
+    """
+    if segments is None or trust is None:
+        config = open_home(home).config()
+        segments, trust = segments or config.ledger.segments, trust or config.ledger.trust
+    trusted = TrustedKeys.load(trust)
+    reports = [
+        _verify_one(FileStore(segments), trusted, depth, since, receipts, log_id, as_json)
+        for log_id in _logs(trusted, tenant)
+    ]
+    for report in reports:
+        _print(report, as_json)
+    if not all(report.passed for report in reports):
+        raise click.exceptions.Exit(1)
+
+
+def _logs(trusted: TrustedKeys, tenant: str | None) -> list[bytes | None]:
+    if tenant is None:
+        return [None]
+    found: list[bytes | None] = [log.log_id for log in trusted.logs if log.tenant == tenant]
+    if not found:
+        raise Misconfigured(f"tenant {tenant}: the trusted keys know no log of it")
+    return found
+
+
+def _verify_one(
+    store: FileStore,
+    trusted: TrustedKeys,
+    depth: Depth,
+    since: Path | None,
+    receipts: Path | None,
+    log_id: bytes | None,
+    quiet: bool,
+) -> Report:
+    with Progress("rounds verified", quiet=quiet) as progress:
+
+        def on_progress(verified: Verified) -> None:
+            progress.set(verified.rounds, verified.rounds_total)
+
+        return run_verify(
+            store,
+            trusted,
+            depth=depth,
+            since=since.read_text("utf-8") if since else None,
+            receipts=receipts.read_bytes() if receipts else None,
+            tenant_log=log_id,
+            progress=on_progress,
+        )
+
+
+def _print(report: Report, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            {
+                "passed": report.passed,
+                "depth": report.depth,
+                "counts": asdict(report.counts),
+                "findings": [asdict(finding) for finding in report.findings],
+                "findings_dropped": report.findings_dropped,
+                "notes": list(report.notes),
+                "logs": [{**asdict(head), "root": head.root.hex()} for head in report.heads],
+            }
+        )
+        return
+    counts = asdict(report.counts)
+    click.echo(", ".join(f"{name.replace('_', ' ')}: {count:,}" for name, count in counts.items()))
+    if report.heads:
+        print_table(
+            ["log", "size", "root"],
+            [[head.origin, f"{head.size:,}", head.root.hex()[:16] + "…"] for head in report.heads],
+            right=["size"],
+        )
+    for note in report.notes:
+        click.echo(f"note: {note}")
+    for finding in report.findings:
+        click.secho(f"FINDING {finding.where}: {finding.message} [{finding.rule}]", fg="red")
+    if report.findings_dropped:
+        click.echo(f"and {report.findings_dropped:,} findings more")
+    click.secho(
+        f"verify --{report.depth}: {'passed' if report.passed else 'FAILED'}", fg="green" if report.passed else "red"
+    )
