@@ -1,0 +1,122 @@
+"""Opening contents: from a descriptor in a proven payload and a stored ciphertext to the bytes that were captured.
+
+A content that does not open says why instead of failing the answer; the event and its proof stand without it. What can
+be the matter, and what it means:
+
+| reason                                        | meaning                                                          |
+| --------------------------------------------- | ---------------------------------------------------------------- |
+| removed under <event id>                      | an Erasure or Expiry event allowed a placement to drop it        |
+| keys destroyed                                | a person was erased or its month expired; the ciphertext may stay |
+| the ciphertext is missing                     | a finding: nothing allowed its absence                           |
+| it differs from what the payload committed to | a finding: it was altered, or stands under a wrong key           |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from ledger.errors import IntegrityError
+from ledger.keys.derive import content_key
+from ledger.keys.provider import ScopeKeys
+from ledger.record.content import open_content
+from query.evidence import ContentView, SealedEvent, closed_content
+from query.rows import RowReader
+from query.view import LogView
+
+KEYS_DESTROYED = "keys destroyed: a person was erased, or the retention of this month ended"
+MISSING = "the ciphertext is missing, and no erasure or expiry allows it (finding)"
+DIFFERS = "it differs from what the payload committed to (finding)"
+CLOSED = "not opened: only metadata was asked for"
+
+FINDINGS = (MISSING, DIFFERS)
+"""Reasons that somebody has to look into."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Events with their contents opened as far as possible, and how many contents were decrypted."""
+
+    events: tuple[SealedEvent, ...]
+    decrypted: int
+
+
+class ContentReader:
+    """Opens contents of one store's events with the keys of a reader."""
+
+    def __init__(self, rows: RowReader, keys: ScopeKeys) -> None:
+        self._rows = rows
+        self._keys = keys
+
+    def open(self, log: LogView, events: Sequence[SealedEvent], slots: Collection[str] | None = None) -> Opened:
+        """Opens the contents of events of one log, all or only those in `slots`."""
+        wanted = {
+            event.index: [each for each in event.values["contents"] if _is_stored(each, slots)] for event in events
+        }
+        stored = self._rows.ciphertexts(log, [index for index, found in wanted.items() if found])
+        tenants = {event.tenant for event in events}
+        scope_ids = {bytes(each) for found in wanted.values() for one in found for each in one["scope_ids"]}
+        keys: dict[bytes, bytes] = {}
+        for tenant in tenants:
+            keys |= self._keys.scope_keys(tenant, scope_ids)
+        opened = [self._open_event(log, event, wanted[event.index], stored, keys, slots) for event in events]
+        return Opened(
+            tuple(opened),
+            sum(1 for event in opened for each in event.contents if each.data is not None),
+        )
+
+    def _open_event(
+        self,
+        log: LogView,
+        event: SealedEvent,
+        wanted: Iterable[dict[str, Any]],
+        stored: dict[tuple[int, str], bytes],
+        keys: dict[bytes, bytes],
+        slots: Collection[str] | None,
+    ) -> SealedEvent:
+        opened = {
+            each["slot"]: _open(log, event, each, stored.get((event.index, each["slot"])), keys) for each in wanted
+        }
+        before = {each.slot: each for each in event.contents}
+        contents = [
+            opened.get(each["slot"]) or before.get(each["slot"]) or closed_content(each, CLOSED)
+            for each in event.values["contents"]
+        ]
+        return replace(event, contents=tuple(contents))
+
+
+def _is_stored(descriptor: dict[str, Any], slots: Collection[str] | None) -> bool:
+    return descriptor["ciphertext_sha256"] is not None and (slots is None or descriptor["slot"] in slots)
+
+
+def _open(
+    log: LogView,
+    event: SealedEvent,
+    descriptor: dict[str, Any],
+    ciphertext: bytes | None,
+    keys: dict[bytes, bytes],
+) -> ContentView:
+    slot = descriptor["slot"]
+    if ciphertext is None:
+        removed_by = log.placed.removed.get((event.index, slot))
+        return closed_content(descriptor, f"removed under {UUID(bytes=removed_by)}" if removed_by else MISSING)
+    scope_ids = [bytes(each) for each in descriptor["scope_ids"]]
+    if not scope_ids or any(each not in keys for each in scope_ids):
+        return closed_content(descriptor, KEYS_DESTROYED)
+    key = content_key([(each, keys[each]) for each in scope_ids], event.tenant, event.event_id, slot)
+    try:
+        found = open_content(
+            ciphertext,
+            key,
+            event.tenant,
+            event.event_id,
+            slot,
+            digest=descriptor["ciphertext_sha256"],
+            commitment_=descriptor["commitment"],
+            size=descriptor["size"],
+        )
+    except IntegrityError:
+        return closed_content(descriptor, DIFFERS)
+    return replace(closed_content(descriptor, None), data=found.stored)

@@ -1,0 +1,218 @@
+"""Reading sealed events for one question: one tenant, one moment, one snapshot, everything counted.
+
+A `Reading` answers from a single snapshot of what the rounds vouch for. It never leaves its tenant's logs, with one
+exception that `org_changes` makes: the Changes of an artifact in `_org`'s log, and nothing else of it, and only those
+whose scope names the tenant or everybody. *As known at* T it sees only what was sealed by then.
+
+It finds events by the look-up index, compares each with what was asked for, proves them, and opens contents; and it
+counts what it showed, for the Access event that precedes the answer.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from ledger.errors import IntegrityError, Misconfigured, Rejected
+from ledger.keys.provider import ScopeKeys
+from ledger.record.payload import decode_payload
+from ledger.tenants import ORG, Tenant, TenantLog, TenantRegistry
+from query.checkpoints import CheckpointReader
+from query.contents import CLOSED, ContentReader
+from query.evidence import EPOCH, SealedEvent, closed_contents, moment
+from query.files import VouchedFiles
+from query.lookup import LookupIndex
+from query.lookup_keys import KeyKind, artifact_value
+from query.proving import Prover
+from query.rows import RowReader, SealedRow
+from query.story import SignedCheckpoint
+from query.view import LedgerView, LogView, Snapshot
+
+EVENTS_MAX = 10_000
+"""At most this many events take part in one answer."""
+_CHUNK = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where answers come from."""
+
+    view: LedgerView
+    files: VouchedFiles
+    index: LookupIndex
+    rows: RowReader
+    prover: Prover
+    contents: ContentReader
+    checkpoints: CheckpointReader
+    keys: ScopeKeys
+    tenants: TenantRegistry
+
+
+@dataclass(slots=True)
+class Touched:
+    """What an answer showed: events, by log and index, and how many contents were decrypted."""
+
+    events: set[tuple[bytes, int]] = field(default_factory=set)
+    decrypted: int = 0
+
+
+class Reading:
+    """One question's view of one tenant. Not for several threads at once."""
+
+    def __init__(self, sources: Sources, tenant: str, known_at: datetime | None = None) -> None:
+        found = sources.tenants.get(tenant)
+        if found is None:
+            raise Misconfigured(f"tenant {tenant!r}: there is none of this name")
+        self.tenant: Tenant = found
+        self.known_at = known_at
+        self.snapshot: Snapshot = sources.view.refresh()
+        self.touched = Touched()
+        self._loaded: dict[tuple[bytes, int], SealedEvent] = {}
+        self._sources = sources
+        self._known_at_us = None if known_at is None else (known_at - EPOCH) // timedelta(microseconds=1)
+
+    def pseudonym(self, identifier: str) -> bytes | None:
+        """The pseudonym of a person of this tenant, where she has one."""
+        return self._sources.keys.pseudonym(self.tenant.name, identifier)
+
+    def find(self, kind: KeyKind, value: bytes | str) -> list[SealedEvent]:
+        """Every event of the tenant under this value, in the order of shard and index; neither proven nor opened."""
+        return self._find(self.tenant.logs, kind, value)
+
+    def org_changes(self, artifact_kind: str, artifact_id: str) -> list[SealedEvent]:
+        """The Changes of an artifact, from `_org` where they concern this tenant, and from the tenant's own log."""
+        value = artifact_value(artifact_kind, artifact_id)
+        found = self.find("artifact", value)
+        if self.tenant.name != ORG:
+            org = self._sources.tenants.get(ORG)
+            theirs = self._find(org.logs, "artifact", value) if org is not None else []
+            found += [event for event in theirs if self._concerns(event)]
+        return found
+
+    def load(self, log: TenantLog, indexes: Iterable[int]) -> list[SealedEvent]:
+        """Events of one of the tenant's logs by index; those not yet known then are left out."""
+        if log.tenant != self.tenant.name:
+            raise ValueError(f"log {log.log_id.hex()} is not one of tenant {self.tenant.name}")
+        return self._load(log, self.log_view(log), indexes)
+
+    def log_view(self, log: TenantLog) -> LogView:
+        """What the snapshot knows of a log."""
+        return self.snapshot.log(log.log_id, log.partition)
+
+    def known_size(self, view: LogView) -> int:
+        """How many of a log's events were known then."""
+        if self._known_at_us is None:
+            return view.size
+        return bisect_right(
+            range(view.size), self._known_at_us, key=lambda index: self.snapshot.sealed_at_us(view, index)
+        )
+
+    def prove(self, events: Sequence[SealedEvent]) -> list[SealedEvent]:
+        """The events with the state of their proofs, in the same order."""
+        proofs = {}
+        for log, own in _by_log(events).items():
+            found = self._sources.prover.prove(self.log_view(log), [(each.index, each.leaf_hash) for each in own])
+            proofs.update({(log.log_id, each.index): proof for each, proof in zip(own, found, strict=True)})
+        self.touched.events.update((each.log.log_id, each.index) for each in events)
+        return [replace(each, proof=proofs[each.log.log_id, each.index]) for each in events]
+
+    def open(self, events: Sequence[SealedEvent], slots: Collection[str] | None = None) -> list[SealedEvent]:
+        """The events with their contents opened, all or those in `slots`, in the same order."""
+        opened = {}
+        for log, own in _by_log(events).items():
+            result = self._sources.contents.open(self.log_view(log), own, slots)
+            self.touched.decrypted += result.decrypted
+            opened.update({(log.log_id, each.index): each for each in result.events})
+        return [opened[each.log.log_id, each.index] for each in events]
+
+    def checkpoints(self, events: Iterable[SealedEvent]) -> tuple[SignedCheckpoint, ...]:
+        """The newest signed checkpoints of the logs these events stand in."""
+        return self._sources.checkpoints.of(self.snapshot, {event.log for event in events})
+
+    def _concerns(self, event: SealedEvent) -> bool:
+        scope = event.body["tenants"]
+        return not scope or self.tenant.name in scope
+
+    def _find(self, logs: Sequence[TenantLog], kind: KeyKind, value: bytes | str) -> list[SealedEvent]:
+        found: list[SealedEvent] = []
+        for log in logs:
+            view = self.log_view(log)
+            indexes = self._sources.index.find(self.snapshot, view, kind, value)
+            for at in range(0, len(indexes), _CHUNK):
+                events = self._load(log, view, indexes[at : at + _CHUNK])
+                found += [event for event in events if is_under(event, kind, value)]
+                if len(found) > EVENTS_MAX:
+                    raise Rejected("selector", f"leads to more than {EVENTS_MAX} events; ask for less")
+        return found
+
+    def _load(self, log: TenantLog, view: LogView, indexes: Iterable[int]) -> list[SealedEvent]:
+        known = [index for index in indexes if self._is_known(view, index)]
+        new = [index for index in known if (log.log_id, index) not in self._loaded]
+        for row in self._sources.rows.events(self.snapshot, view, new):
+            self._loaded[log.log_id, row.index] = _event(log, row)
+        return [self._loaded[log.log_id, index] for index in known]
+
+    def _is_known(self, view: LogView, index: int) -> bool:
+        return self._known_at_us is None or self.snapshot.sealed_at_us(view, index) <= self._known_at_us
+
+
+def is_under(event: SealedEvent, kind: KeyKind, value: bytes | str) -> bool:
+    """Whether an event is one that `value` finds, by its payload."""
+    values, body = event.values, event.body
+    match kind:
+        case "person":
+            return value in event.persons
+        case "session":
+            return bool(values["session_id"] == value)
+        case "correlation":
+            return bool(values["correlation_id"] == value)
+        case "event":
+            return event.event_id == value
+        case "operation":
+            return bool(values["operation_id"] == value)
+        case "reference":
+            return value in references(event)
+        case "artifact":
+            return event.kind == "change" and artifact_value(body["artifact_kind"], body["artifact_id"]) == value
+        case "kind":
+            return event.kind == value
+
+
+def references(event: SealedEvent) -> set[bytes]:
+    """The ids of the events that an event refers to."""
+    values, body = event.values, event.body
+    found = {values["amends_event_id"], values["parent_event_id"]}
+    if event.kind == "tool_call":
+        found.add(body["requested_by_event_id"])
+    elif event.kind == "decision":
+        found.update(body["request_event_ids"])
+    elif event.kind == "finding":
+        found.update(body["evidence_event_ids"])
+    return {bytes(each) for each in found if each is not None}
+
+
+def _event(log: TenantLog, row: SealedRow) -> SealedEvent:
+    values = decode_payload(row.payload)
+    if values["tenant"] != log.tenant:
+        # Contents and pseudonyms are bound to the tenant that the payload names: nothing of it may be shown here.
+        raise IntegrityError(f"log {log.log_id.hex()}, index {row.index}: its payload is of another tenant")
+    return SealedEvent(
+        log=log,
+        index=row.index,
+        round=row.round,
+        sealed_at=moment(row.sealed_at_us),
+        leaf_hash=row.leaf_hash,
+        payload=row.payload,
+        values=values,
+        mark=row.log.marks.get(row.index),
+        contents=closed_contents(values, CLOSED),
+    )
+
+
+def _by_log(events: Sequence[SealedEvent]) -> dict[TenantLog, list[SealedEvent]]:
+    found: dict[TenantLog, list[SealedEvent]] = {}
+    for event in events:
+        found.setdefault(event.log, []).append(event)
+    return found

@@ -1,0 +1,242 @@
+"""Reconstruction: for a user, session, correlation id or event, what happened, step by step, with proof.
+
+Which events belong to a story:
+
+1. those under the selector: naming the user (as actor or subject), of the session, of the correlation id, the event;
+2. for a user, the events of her sessions that name nobody (a tool call whose producer did not know the user);
+3. the other phases of their operations, so that "never ended" is true;
+4. what refers to them (amendments, tool calls asked for by them, decisions that rest on them) and, for an event, what
+   it refers to: the request that asked for it, what it amends.
+
+2 to 4 stay inside the tenant and never bring in an event that names other persons, except for phases and
+amendments of what is in the story already; each such event says why it is there (`by_session`, `by_reference`).
+
+Each step carries what governed it (`query.governance`), judged at its own time; each event its proof. *As known at* T
+nothing counts that was sealed later, Changes included. *As effective* at the step's time is what Changes claim; claims
+that were sealed too late for it are flagged and never taken for granted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from ledger.errors import Rejected
+from query.evidence import SealedEvent
+from query.flags import Flag, event_flags
+from query.governance import ALWAYS, Governed, judge, uses_of
+from query.lookup_keys import KeyKind
+from query.order import Draft, arrange, requests_of
+from query.reading import EVENTS_MAX, Reading, references
+from query.story import Selector, Step, Story, Window
+
+ARTIFACT_SLOTS = frozenset({"artifact_text"})
+
+_Place = tuple[bytes, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The events of a story, each once, and why those are there that the selector does not name."""
+
+    person: bytes | None
+    events: tuple[SealedEvent, ...]
+    why: dict[_Place, Flag]
+
+
+def reconstruct(
+    reading: Reading,
+    selector: Selector,
+    window: Window,
+    tolerance: timedelta,
+    *,
+    open_contents: bool,
+) -> Story:
+    """The story of the selector. `Rejected` for a selector that cannot be one or leads to too much."""
+    found = find_events(reading, selector)
+    drafts = [draft for draft in arrange(found.events) if window.holds(draft.head.at)]
+    drafts = _evidence(reading, drafts, open_contents=open_contents)
+    governed = Governance(reading, tolerance, open_contents=open_contents)
+    steps = _steps(drafts, found, governed, tolerance)
+    events = [event for step in steps for event in (*step.events, *step.amendments)]
+    events += [act.event for step in steps for each in step.governance for act in each.changes]
+    return Story(
+        tenant=reading.tenant.name,
+        selector=selector,
+        person=found.person,
+        window=window,
+        known_at=reading.known_at,
+        steps=steps,
+        checkpoints=reading.checkpoints(events),
+    )
+
+
+def event_id_of(value: str) -> bytes:
+    """The event id in a selector."""
+    try:
+        return UUID(value).bytes
+    except ValueError:
+        raise Rejected("selector.event_id", "expected a UUID") from None
+
+
+def find_events(reading: Reading, selector: Selector) -> Found:
+    """All events of a story, neither proven nor opened."""
+    person, named = _named(reading, selector)
+    events = {_place(event): event for event in named}
+    why: dict[_Place, Flag] = {}
+    if selector.kind == "user":
+        for event in _of_sessions(reading, named):
+            if _place(event) not in events:
+                events[_place(event)] = event
+                why[_place(event)] = Flag("by_session", f"session {event.values['session_id']}")
+    if selector.kind == "event":
+        _add_referred(reading, named, events, why)
+    _add_related(reading, events, why)
+    if len(events) > EVENTS_MAX:
+        raise Rejected("selector", f"leads to more than {EVENTS_MAX} events; ask for less")
+    return Found(person, tuple(events.values()), why)
+
+
+def _named(reading: Reading, selector: Selector) -> tuple[bytes | None, list[SealedEvent]]:
+    if selector.kind == "user":
+        person = reading.pseudonym(selector.value)
+        return person, reading.find("person", person) if person is not None else []
+    if selector.kind == "event":
+        return None, reading.find("event", event_id_of(selector.value))
+    kind: KeyKind = "session" if selector.kind == "session" else "correlation"
+    return None, reading.find(kind, selector.value)
+
+
+def _of_sessions(reading: Reading, named: Sequence[SealedEvent]) -> list[SealedEvent]:
+    """The events of these events' sessions that name nobody."""
+    sessions = dict.fromkeys(event.values["session_id"] for event in named)
+    return [
+        event
+        for session in sessions
+        if session is not None
+        for event in reading.find("session", session)
+        if not event.persons
+    ]
+
+
+def _add_referred(
+    reading: Reading, named: Sequence[SealedEvent], events: dict[_Place, SealedEvent], why: dict[_Place, Flag]
+) -> None:
+    """What an event that was asked for refers to."""
+    for event in named:
+        for event_id in sorted(references(event)):
+            _add(reading.find("event", event_id), events, why, f"event {UUID(bytes=event.event_id)} refers to it")
+
+
+def _add_related(reading: Reading, events: dict[_Place, SealedEvent], why: dict[_Place, Flag]) -> None:
+    """Phases of the same operations and what refers to the events, until nothing more is found."""
+    looked: set[tuple[str, bytes]] = set()
+    waiting = list(events.values())
+    while waiting:
+        event = waiting.pop()
+        operation = event.values["operation_id"]
+        lookups: list[tuple[KeyKind, bytes]] = [("reference", event.event_id)]
+        if operation is not None:
+            lookups.append(("operation", bytes(operation)))
+        for kind, value in lookups:
+            if (kind, value) in looked:
+                continue
+            looked.add((kind, value))
+            related = [each for each in reading.find(kind, value) if kind == "operation" or _may_follow(each, event)]
+            waiting += _add(related, events, why, f"belongs to event {UUID(bytes=event.event_id)}")
+        if len(events) > EVENTS_MAX:
+            return
+
+
+def _may_follow(event: SealedEvent, other: SealedEvent) -> bool:
+    """Whether an event that refers to another of the story may come in: it amends it, or names no further person."""
+    amends = event.values["amends_event_id"] == other.event_id
+    return amends or not event.persons or bool(set(event.persons) & set(other.persons)) or not other.persons
+
+
+def _add(
+    found: Iterable[SealedEvent], events: dict[_Place, SealedEvent], why: dict[_Place, Flag], reason: str
+) -> list[SealedEvent]:
+    new = [event for event in found if _place(event) not in events]
+    for event in new:
+        events[_place(event)] = event
+        why[_place(event)] = Flag("by_reference", reason)
+    return new
+
+
+def _evidence(reading: Reading, drafts: Sequence[Draft], *, open_contents: bool) -> list[Draft]:
+    """The drafts with their events proven and opened; in order again, since outputs tell which calls they asked for."""
+    events = reading.prove([event for draft in drafts for event in draft.all_events])
+    if open_contents:
+        events = reading.open(events)
+    return arrange(events)
+
+
+class Governance:
+    """What governed the steps of one answer; Changes are read once for each artifact."""
+
+    def __init__(self, reading: Reading, tolerance: timedelta, *, open_contents: bool) -> None:
+        self._reading = reading
+        self._tolerance = tolerance
+        self._open_contents = open_contents
+        self._changes: dict[tuple[str, str], list[SealedEvent]] = {}
+
+    def of(self, draft: Draft) -> tuple[Governed, ...]:
+        """What governed one step."""
+        found = []
+        for use in uses_of(draft.events):
+            changes = [event for artifact_id in use.ids for event in self.changes(use.kind, artifact_id)]
+            if changes or use.kind in ALWAYS:
+                found.append(judge(use, changes, draft.head.at, self._tolerance))
+        return tuple(found)
+
+    def changes(self, kind: str, artifact_id: str) -> list[SealedEvent]:
+        """All Changes about an artifact that this tenant may see."""
+        key = (kind, artifact_id)
+        if key not in self._changes:
+            found = self._reading.prove(self._reading.org_changes(kind, artifact_id))
+            self._changes[key] = self._reading.open(found, ARTIFACT_SLOTS) if self._open_contents else found
+        return self._changes[key]
+
+
+def _steps(drafts: Sequence[Draft], found: Found, governance: Governance, tolerance: timedelta) -> tuple[Step, ...]:
+    asked = requests_of(drafts)
+    steps = []
+    for at, draft in enumerate(drafts):
+        request = asked.get(at)
+        steps.append(
+            Step(
+                number=at + 1,
+                at=draft.head.at,
+                time_known=draft.head.occurred_at is not None,
+                kind=draft.head.kind,
+                ending=draft.ending,
+                ended_at=draft.ended_at,
+                events=draft.events,
+                amendments=draft.amendments,
+                requested_by=None if request is None else request.step + 1,
+                requested_by_basis=None if request is None else request.basis,
+                tool_calls=tuple(call + 1 for call, each in sorted(asked.items()) if each.step == at),
+                governance=governance.of(draft),
+                flags=_flags(draft, found, tolerance),
+            )
+        )
+    return tuple(steps)
+
+
+def _flags(draft: Draft, found: Found, tolerance: timedelta) -> tuple[Flag, ...]:
+    flags = [flag for event in draft.all_events for flag in event_flags(event, tolerance)]
+    if draft.ending == "never_ended":
+        flags.append(Flag("never_ended", f"started {draft.head.at.isoformat()}"))
+    if not draft.has_beginning:
+        flags.append(Flag("never_started", f"only its end is sealed, {draft.head.at.isoformat()}"))
+    why = found.why.get(_place(draft.head))
+    if why is not None:
+        flags.append(why)
+    return tuple(dict.fromkeys(flags))
+
+
+def _place(event: SealedEvent) -> _Place:
+    return event.log.log_id, event.index
