@@ -87,13 +87,14 @@ def read_sealed(store: FileStore, partition: int, trust: TrustedKeys) -> SealedL
     found = SealedLedger(rounds=holdings.refresh())
     for sealed in found.rounds:
         _take_round(found, sealed, partition)
+    files = _Files(store)
     for log_id, log in holdings.logs.items():
-        found.leaves[log_id] = _leaves(store, log_id, log)
+        found.leaves[log_id] = _leaves(files, log_id, log)
         head = holdings.state.head(log_id)
         hashes = [leaf.leaf_hash for leaf in found.leaves[log_id]]
         assert (head.size, head.edge.root()) == (len(hashes), root(hashes))
         assert head.chain == (link(CHAIN_START, hashes)[-1] if hashes else CHAIN_START)
-        found.contents[log_id] = _contents(store, log_id, log)
+        found.contents[log_id] = _contents(files, log_id, log)
         _check_contents(found.leaves[log_id], found.contents[log_id])
         found.named |= {file.name for file in log.files()}
         marked = {leaf.index: leaf.mark for leaf in found.leaves[log_id] if leaf.mark is not None}
@@ -165,15 +166,26 @@ def _take_round(found: SealedLedger, sealed: SealedRound, partition: int) -> Non
         found.receipts.setdefault(statement.log_id, []).extend(receipts)
 
 
-def _rows(store: FileStore, file: HeldFile, log_id: bytes) -> list[dict[str, Any]]:
-    data = store.read(file.name)
-    check_bytes(data, file.sha256, file.name)
-    rows: list[dict[str, Any]] = from_parquet(data, file.name).to_pylist()
-    return [row for row in rows if row["log_id"] == log_id and file.first_index <= row["index"] < file.end_index]
+class _Files(dict[str, dict[bytes, list[dict[str, Any]]]]):
+    """The rows of files by log; each file is read and checked once."""
+
+    def __init__(self, store: FileStore) -> None:
+        super().__init__()
+        self._store = store
+
+    def rows(self, file: HeldFile, log_id: bytes) -> list[dict[str, Any]]:
+        """The rows of a log that a file may hold."""
+        if file.name not in self:
+            data = self._store.read(file.name)
+            check_bytes(data, file.sha256, file.name)
+            by_log = self[file.name] = {}
+            for row in from_parquet(data, file.name).to_pylist():
+                by_log.setdefault(row["log_id"], []).append(row)
+        return [row for row in self[file.name].get(log_id, []) if file.first_index <= row["index"] < file.end_index]
 
 
-def _leaves(store: FileStore, log_id: bytes, log: LogHoldings) -> list[Leaf]:
-    rows = [row for file in log.files() if file.role == EVENTS for row in _rows(store, file, log_id)]
+def _leaves(files: _Files, log_id: bytes, log: LogHoldings) -> list[Leaf]:
+    rows = [row for file in log.files() if file.role == EVENTS for row in files.rows(file, log_id)]
     rows.sort(key=lambda row: row["index"])
     assert [row["index"] for row in rows] == list(range(log.size))
     leaves = []
@@ -198,11 +210,11 @@ def _leaves(store: FileStore, log_id: bytes, log: LogHoldings) -> list[Leaf]:
     return leaves
 
 
-def _contents(store: FileStore, log_id: bytes, log: LogHoldings) -> dict[tuple[int, str], bytes]:
+def _contents(files: _Files, log_id: bytes, log: LogHoldings) -> dict[tuple[int, str], bytes]:
     found: dict[tuple[int, str], bytes] = {}
     for file in log.files():
         if file.role == CONTENTS:
-            for row in _rows(store, file, log_id):
+            for row in files.rows(file, log_id):
                 assert (row["index"], row["slot"]) not in found
                 found[row["index"], row["slot"]] = row["ciphertext"]
     return found
