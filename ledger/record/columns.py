@@ -13,7 +13,7 @@ Four things make that exact, so that a batch decodes here just when each of its 
   how a long is written) and booleans as one fixed byte; both are turned into symbols and truth values afterwards, and
   what is neither is refused.
 - *One encoding.* Avro allows several for the same values, and readers differ in what they make of them. Each datum must
-  be as long as its values need (`ledger.record.lengths`), and its texts must be UTF-8.
+  be spelled as its values need (`ledger.record.spelling`), and its texts must be UTF-8.
 - *Failure.* A batch that fails in any of this is `NotColumnar`; the caller then decodes datum by datum to find the bad
   one. Nothing is decided from a batch that failed. Where polars panics over hostile bytes it says so on stderr, with
   positions and lengths, never with bytes.
@@ -34,12 +34,12 @@ import polars as pl
 import pyarrow as pa
 
 from ledger.errors import IntegrityError
-from ledger.record.lengths import OutOfRange, row_lengths
-from ledger.record.payload import decode_datum
 from ledger.record.schemas import HEADER_BYTES, Schema
+from ledger.record.spelling import OtherSpelling, check_spelling
 
 _SYNC = bytes(16)
 _GUARD = "guard"
+GUARD_BYTES = 16
 
 
 class NotColumnar(IntegrityError):
@@ -54,7 +54,7 @@ def decode_columns(schema: Schema, data: Sequence[bytes]) -> pa.Table:
     """
     if not data:
         raise ValueError("at least one datum is needed")
-    guard = os.urandom(16)
+    guard = os.urandom(GUARD_BYTES)
     body = guard + guard.join([item[HEADER_BYTES:] for item in data]) + guard + data[0][HEADER_BYTES:]
     rows = len(data) + 1
     plan = _plan(schema)
@@ -63,28 +63,17 @@ def decode_columns(schema: Schema, data: Sequence[bytes]) -> pa.Table:
         frame = pl.read_avro(io.BytesIO(block))
         if frame.height != rows or not frame.select((pl.col(_GUARD) == pl.lit(guard)).all()).item():
             raise NotColumnar(f"{len(data)} datums of {schema.name}: a datum does not end where its bytes end")
-        frame = frame.head(len(data)).drop(_GUARD).with_columns(plan.restorations)
-        table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+        frame = frame.head(len(data)).drop(_GUARD)
+        lengths = np.fromiter(map(len, data), np.int64, len(data)) - HEADER_BYTES
+        ends = np.cumsum(lengths + GUARD_BYTES)
+        table = frame.with_columns(plan.restorations).to_arrow(compat_level=pl.CompatLevel.oldest())
         table.validate(full=True)
+        check_spelling(plan.fields, table, np.frombuffer(body, np.uint8), ends - lengths, ends)
+    except OtherSpelling as error:
+        raise NotColumnar(f"{len(data)} datums of {schema.name}: {error}") from None
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, pa.ArrowInvalid, OSError) as error:
         raise NotColumnar(f"{len(data)} datums of {schema.name}: {type(error).__name__}") from None
-    _check_encoding(schema, data, table)
     return table
-
-
-def _check_encoding(schema: Schema, data: Sequence[bytes], table: pa.Table) -> None:
-    try:
-        lengths = row_lengths(schema.definition, table)
-    except OutOfRange as error:
-        raise NotColumnar(f"{len(data)} datums of {schema.name}: {error}") from None
-    found = np.fromiter(map(len, data), np.int64, len(data)) - HEADER_BYTES
-    if not np.array_equal(found, lengths.bytes):
-        raise NotColumnar(f"{len(data)} datums of {schema.name}: a datum is not the one encoding of its values")
-    for row in np.flatnonzero(lengths.spare).tolist():
-        try:
-            decode_datum(schema, data[row], schema.name)
-        except IntegrityError as error:
-            raise NotColumnar(str(error)) from None
 
 
 def _long(value: int) -> bytes:
@@ -99,9 +88,10 @@ def _long(value: int) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What is made once for a schema: the head of the container file, and what turns columns into values."""
+    """What is made once for a schema: the head of the container file, its fields, what turns columns into values."""
 
     head: bytes
+    fields: list[dict[str, Any]]
     restorations: tuple[pl.Expr, ...]
 
 
@@ -111,44 +101,45 @@ _plans: dict[bytes, _Plan] = {}
 def _plan(schema: Schema) -> _Plan:
     plan = _plans.get(schema.sha256)
     if plan is None:
-        plan = _plans[schema.sha256] = _Plan(_container_head(schema), tuple(_restorations(schema)))
+        fields = _inline(schema.definition, {}, count(1), columnar=False)["fields"]
+        head = _head(_inline(schema.definition, {}, count(1), columnar=True))
+        plan = _plans[schema.sha256] = _Plan(head, fields, tuple(_restorations(schema)))
     return plan
 
 
-def _container_head(schema: Schema) -> bytes:
+def _head(inlined: dict[str, Any]) -> bytes:
+    """The head of a container file for the schema polars can read, with the guard in front."""
+    guard = {"name": _GUARD, "type": {"type": "fixed", "name": "guard_16", "size": GUARD_BYTES}}
+    definition = {**inlined, "fields": [guard, *inlined["fields"]]}
     head = bytearray(b"Obj\x01")
-    meta = {"avro.schema": json.dumps(_columnar(schema)).encode(), "avro.codec": b"null"}
+    meta = {"avro.schema": json.dumps(definition).encode(), "avro.codec": b"null"}
     head += _long(len(meta))
     for key, value in meta.items():
         head += _long(len(key)) + key.encode() + _long(len(value)) + value
     return bytes(head + b"\x00" + _SYNC)
 
 
-def _columnar(schema: Schema) -> dict[str, Any]:
-    """The schema polars can read, binary-compatible with the pinned one, with the guard in front."""
-    inlined = _inline(schema.definition, {}, count(1))
-    guard = {"name": _GUARD, "type": {"type": "fixed", "name": "guard_16", "size": 16}}
-    return {**inlined, "fields": [guard, *inlined["fields"]]}
-
-
-def _inline(node: Any, named: dict[str, Any], numbers: Iterator[int]) -> Any:
-    """`node` with every named type written out under a name of its own, enums as long, booleans as a byte."""
+def _inline(node: Any, named: dict[str, Any], numbers: Iterator[int], *, columnar: bool) -> Any:
+    """`node` with every named type written out under a name of its own; if `columnar`, as polars is to read it."""
     if isinstance(node, list):
-        return [_inline(each, named, numbers) for each in node]
-    if node == "boolean":
+        return [_inline(each, named, numbers, columnar=columnar) for each in node]
+    if node == "boolean" and columnar:
         return {"type": "fixed", "name": f"t{next(numbers)}", "size": 1}
     if isinstance(node, str):
-        return _inline(named[node], named, numbers) if node in named else node
+        return _inline(named[node], named, numbers, columnar=columnar) if node in named else node
     if node["type"] in ("record", "enum", "fixed"):
         named.setdefault(node["name"], node)
     if node["type"] == "enum":
-        return "long"
+        return "long" if columnar else node
     if node["type"] == "fixed":
         return {"type": "fixed", "name": f"t{next(numbers)}", "size": node["size"]}
     if node["type"] == "array":
-        return {"type": "array", "items": _inline(node["items"], named, numbers)}
+        return {"type": "array", "items": _inline(node["items"], named, numbers, columnar=columnar)}
     if node["type"] == "record":
-        fields = [{"name": each["name"], "type": _inline(each["type"], named, numbers)} for each in node["fields"]]
+        fields = [
+            {"name": each["name"], "type": _inline(each["type"], named, numbers, columnar=columnar)}
+            for each in node["fields"]
+        ]
         return {"type": "record", "name": f"t{next(numbers)}", "fields": fields}
     return node
 
