@@ -48,9 +48,8 @@ def check_agreement(sealed: Sealed, identities: Identities) -> Wrong:
 def _expected_marks(statement: Statement) -> np.ndarray:
     marks = np.zeros(statement.count, np.uint8)
     for kind, found in (("conflict", statement.conflicts), ("undetermined", statement.undetermined)):
-        for mark in found:
-            if statement.first_index <= mark.index < statement.first_index + statement.count:
-                marks[mark.index - statement.first_index] = MARKS[kind]
+        for mark in found:  # all of them are of this statement (R8)
+            marks[mark.index - statement.first_index] = MARKS[kind]
     return marks
 
 
@@ -95,17 +94,13 @@ def _marks(sealed: Sealed, identities: Identities) -> Wrong:
     statement = sealed.statement
     for kind, marks in (("conflict", statement.conflicts), ("undetermined", statement.undetermined)):
         for mark in marks:
-            problem = _mark_problem(kind, mark, statement, identities)
+            problem = _mark_problem(kind, mark, statement.log_id, identities)
             if problem:
                 yield "identity", f"index {mark.index}, marked {kind} with {mark.first_index}: {problem}"
 
 
-def _mark_problem(kind: str, mark: Mark, statement: Statement, identities: Identities) -> str | None:
-    if not statement.first_index <= mark.index < statement.first_index + statement.count:
-        return "is not one of the statement's indexes"
-    if mark.first_index >= mark.index:
-        return "the first one does not stand before it"
-    own, first = identities.at(statement.log_id, mark.index), identities.at(statement.log_id, mark.first_index)
+def _mark_problem(kind: str, mark: Mark, log_id: bytes, identities: Identities) -> str | None:
+    own, first = identities.at(log_id, mark.index), identities.at(log_id, mark.first_index)
     if own is None or first is None:
         return "one of them is not in the log"
     if own[0] != first[0]:

@@ -75,7 +75,7 @@ class Files:
         """Whether there is an object of this name."""
         try:
             return self._store.exists(name)
-        except ValueError:
+        except IntegrityError:
             return False
 
     def _check(self, file: Named, optional: bool) -> None:
@@ -87,10 +87,7 @@ class Files:
                 self._collector.error(file.place, error)
 
     def _open(self, file: Named) -> io.BufferedReader:
-        try:
-            path = self._store.path(file.name)
-        except ValueError:
-            raise IntegrityError(f"partition {file.place.partition}: names a file that cannot be one") from None
+        path = self._store.path(file.name)
         try:
             stream = open(path, "rb")  # noqa: SIM115 - handed to the caller
         except (FileNotFoundError, NotADirectoryError):

@@ -117,7 +117,7 @@ class Identities:
     def _flush(self) -> None:
         if not self._buckets:
             self._buckets = [open(self._scratch.path(), "w+b") for _ in range(BUCKETS)]  # noqa: SIM115
-        ids = np.concatenate(self._buffer)
+        ids = np.concatenate([np.empty(0, _ID_ROWS), *self._buffer])
         bucket = ids["low"] % BUCKETS
         for number, file in enumerate(self._buckets):
             file.write(ids[bucket == number].tobytes())

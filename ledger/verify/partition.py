@@ -129,8 +129,7 @@ class PartitionPass:
         self._observe(seen, None, seen.edge)
         check_stored(self._job.store, self._job.trust, self._job.collector, seen)
         base = 0
-        pairs = zip(seen.statements, receipts, strict=True)
-        for statement, own in sorted(pairs, key=lambda pair: pair[0].log_id):
+        for statement, own in zip(seen.statements, receipts, strict=True):
             self._statement(seen, statement, own, rows, base)
             base += statement.count
         for digest in seen.round.placements:
@@ -200,7 +199,7 @@ class PartitionPass:
                 if file is not None and (wanted.needed or self._job.tenant_log is None):
                     self._job.files.check_later(_named(seen, file), optional=not wanted.needed)
             return _Rows(None)
-        statements = sorted(seen.statements, key=lambda each: each.log_id)
+        statements = seen.statements  # by log id (R7), as are the rows
         table = np.zeros(sum(each.count for each in statements), LEAF_ROWS if self._full is None else FULL_ROWS)
         target = Target(table, self._spans(statements), sorted=True)
         whole = self._read(seen, events, target)

@@ -8,11 +8,13 @@ the one before it, is left out here, as the rules leave it out there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ledger.errors import IntegrityError, Unavailable
+from ledger.merkle import CompactRange
 from ledger.segments.history import History
-from ledger.segments.placement import NO_PLACEMENT, Placement
+from ledger.segments.placement import Placement
+from ledger.segments.state import PartitionState
 
 
 @dataclass(slots=True)
@@ -30,7 +32,8 @@ class Plan:
 
 def plan(history: History) -> Plan:
     """The first look at a partition."""
-    made = Plan(sorted(set(history.published())))
+    made = Plan(history.published())
+    stand_in = PartitionState(history.partition)
     for expected, number in enumerate(made.numbers):
         if number != expected:
             break
@@ -39,16 +42,18 @@ def plan(history: History) -> Plan:
         except (IntegrityError, Unavailable):
             break
         for digest in round_.placements:
-            _take(made, history, digest)
+            _take(made, stand_in, history, digest)
     return made
 
 
-def _take(made: Plan, history: History, digest: bytes) -> None:
+def _take(made: Plan, stand_in: PartitionState, history: History, digest: bytes) -> None:
+    """Takes a placement by the rules that hold for it, but for the size of its log, which is not known here yet."""
     try:
         placement = history.placement(digest)
+        size = max(placement.size, stand_in.head(placement.log_id).size)
+        large_enough = CompactRange(size, (bytes(32),) * size.bit_count())
+        stand_in.logs[placement.log_id] = replace(stand_in.head(placement.log_id), edge=large_enough)
+        stand_in.apply_placement(placement, digest)
     except (IntegrityError, Unavailable):
         return
-    last, before = made.placements.get(placement.log_id, (NO_PLACEMENT, None))
-    number, size = (before.sequence_number, before.size) if before else (0, 0)
-    if placement.previous == last and placement.sequence_number == number + 1 and placement.size >= size:
-        made.placements[placement.log_id] = (digest, placement)
+    made.placements[placement.log_id] = (digest, placement)

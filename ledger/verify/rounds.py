@@ -72,7 +72,7 @@ class Walk:
                     first = f"partition {self.state.partition}, round {number}"
                     self._collector.note(f"{first}: could not be followed; it and later rounds were checked one by one")
             else:
-                seen = self._alone(number)
+                seen = self._read(number)
             if seen is not None:
                 self._collector.count(rounds=1, statements=len(seen.statements))
                 yield seen
@@ -89,7 +89,7 @@ class Walk:
 
     def _next(self, number: int) -> RoundSeen | None:
         if number != self.state.next_number:
-            return self._alone(number)
+            return self._read(number)
         seen = self._read(number)
         if seen is None:
             return None
@@ -107,20 +107,13 @@ class Walk:
                 self._collector.error(seen.place, error)
         return replace(seen, applied=True, edge=self.state.edge)
 
-    def _alone(self, number: int) -> RoundSeen | None:
-        seen = self._read(number)
-        if seen is not None and (seen.round.partition, seen.round.number) != (self.state.partition, number):
-            place = Place(self.state.partition, number)
-            where = f"partition {self.state.partition}, round {number}"
-            said = f"partition {seen.round.partition}, round {seen.round.number}"
-            self._collector.add(place, where, "R1", f"is {said}")
-            return None
-        return seen
-
     def _read(self, number: int) -> RoundSeen | None:
         place = Place(self.state.partition, number)
         try:
             round_, body = self._history.read_round(number)
+            if (round_.partition, round_.number) != (place.partition, number):
+                said = f"partition {round_.partition}, round {round_.number}"
+                raise IntegrityError(f"partition {place.partition}, round {number}: is {said} (R1)")
             raw, receipts = self._bundle(round_, place)
         except LedgerError as error:
             self._collector.error(place, error)

@@ -1,0 +1,85 @@
+"""A ledger that nobody touched passes, at every depth and against what others kept."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from ledger.errors import Misconfigured
+from ledger.verify import Progress, verify
+from tests.ledger.verify.conftest import Built
+
+
+@pytest.mark.parametrize("depth", ["files", "leaves", "full"])
+@pytest.mark.parametrize("ledger", ["plain", "compacted"])
+def test_a_sound_ledger_passes(ledger: str, depth: str, request: pytest.FixtureRequest) -> None:
+    """An honest ledger has no finding at any depth, compacted or not, and is counted right."""
+    built: Built = request.getfixturevalue(ledger)
+    report = built.verify(depth=depth)
+    assert report.findings == ()
+    assert report.passed
+    assert report.exit_code == 0
+    assert report.counts.rounds == len(built.names("/rounds/"))
+    assert report.counts.receipts == len(built.receipts)
+    events = sum(head.size for head in report.heads if "/log/" in head.origin)
+    assert report.counts.events == (0 if depth == "files" else events)
+    assert (report.counts.contents > 0) == (depth == "full")
+
+
+@pytest.mark.parametrize("ledger", ["plain", "compacted"])
+def test_receipts_and_checkpoints_kept_elsewhere_pass(ledger: str, request: pytest.FixtureRequest) -> None:
+    """Every receipt's events, repeats included, and every older checkpoint are found in an honest ledger."""
+    built: Built = request.getfixturevalue(ledger)
+    report = built.verify(depth="files", receipts=built.receipts_file)
+    assert report.findings == ()
+    assert report.depth == "leaves"
+    assert report.counts.outside_entries > 0
+    assert report.counts.pending == 0
+    for kept in built.checkpoints:
+        for note in kept.values():
+            assert built.verify(depth="files", since=note).findings == ()
+
+
+def test_one_log_alone(compacted: Built) -> None:
+    """With `tenant_log` only that log's rows are read, and only its head is told besides the rounds'."""
+    report = compacted.verify(depth="full", tenant_log=compacted.beta)
+    assert report.findings == ()
+    assert report.counts.events == 3
+    assert [head.origin.split("/")[1] for head in report.heads] == ["log", "rounds"]
+
+
+def test_an_auditor_who_knows_no_logs_is_told_what_was_not_checked(plain: Built) -> None:
+    """Without the list of logs all passes, the sealer's own findings too; notes say whose tenant was not checked."""
+    report = verify(plain.store, dataclasses.replace(plain.trust, logs=()), depth="full")
+    assert report.findings == ()
+    assert len([note for note in report.notes if "its tenant was not checked" in note]) == 3
+
+
+def test_small_memory_gives_the_same_answer(compacted: Built) -> None:
+    """Tables that live in files instead of memory change nothing."""
+    report = compacted.verify(depth="full", scratch_memory_bytes_max=0)
+    assert report == compacted.verify(depth="full")
+
+
+def test_progress_is_told(plain: Built) -> None:
+    """The callback sees every round, and ends with all of them."""
+    seen: list[Progress] = []
+    plain.verify(depth="leaves", progress=seen.append)
+    assert seen[-1].rounds == seen[-1].rounds_total == len(plain.names("/rounds/"))
+    assert seen[-1].events > 0
+
+
+def test_a_partition_without_rounds_is_noted(plain: Built) -> None:
+    """A partition that never sealed anything is no finding, but is told."""
+    report = plain.verify(depth="files", partitions=2)
+    assert report.findings == ()
+    assert report.counts.partitions == 2
+    assert any("partition 1" in note for note in report.notes)
+
+
+@pytest.mark.parametrize("options", [{"depth": "deep"}, {"partitions": 0}])
+def test_arguments_that_mean_nothing_are_refused(plain: Built, options: dict[str, object]) -> None:
+    """A depth or partition count that does not exist is the caller's mistake, not a finding."""
+    with pytest.raises(Misconfigured):
+        plain.verify(**options)
