@@ -12,6 +12,7 @@ from ledger.home import Home
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 DEFAULT_HOME = "./.audit-ledger"
+EXIT_FINDING = 1
 
 
 def home_option(command: Command) -> Command:

@@ -27,6 +27,16 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right:
     console().print(table)
 
 
+def print_wrapped(text: str) -> None:
+    """A paragraph, broken between words."""
+    click.echo(click.wrap_text(text, width=width()))
+
+
+def width() -> int:
+    """Columns to write in: the terminal's, 100 where there is none."""
+    return shutil.get_terminal_size((100, 24)).columns
+
+
 def console() -> Console:
-    """Where people read: as wide as the terminal, 100 columns where there is none."""
-    return Console(width=shutil.get_terminal_size((100, 24)).columns, highlight=False, soft_wrap=False)
+    """Where people read."""
+    return Console(width=width(), highlight=False, soft_wrap=False)

@@ -11,15 +11,21 @@ import click
 from google.protobuf.json_format import Parse, ParseError
 
 from ledger.canonical import blob
-from ledger.cli.options import Command, gateway_address, home_option, json_option, tenant_option, to_option
+from ledger.cli.options import (
+    EXIT_FINDING,
+    Command,
+    gateway_address,
+    home_option,
+    json_option,
+    tenant_option,
+    to_option,
+)
 from ledger.cli.output import print_json
 from ledger.cli.progress import Progress
 from ledger.cli.sending import Sender, Sent
 from ledger.errors import Rejected
 from ledger.importers.openai_chat import read_conversations
 from ledger.v1 import event_pb2 as pb
-
-EXIT_FINDING = 1
 
 
 def _wait_option(command: Command) -> Command:

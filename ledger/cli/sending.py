@@ -23,6 +23,7 @@ BATCH_BYTES = 4 * 1024 * 1024
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 CALL_DEADLINE_S = 30.0
 GIVE_UP_S = 120.0
+NEVER_REACHED_S = 10.0
 AWAIT_S = 600.0
 PAUSE_FIRST_S, PAUSE_MOST_S = 0.1, 5.0
 _AGAIN = (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
@@ -86,7 +87,7 @@ class Sender:
         return list(answer.checkpoints)
 
     def _send(self, batch: list[tuple[str, pb.Event]]) -> None:
-        give_up = time.monotonic() + GIVE_UP_S
+        give_up = time.monotonic() + (GIVE_UP_S if self.sent.counts else NEVER_REACHED_S)
         pause_s = PAUSE_FIRST_S
         while batch:
             try:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ledger.cli.options import home_option, json_option, open_home
-from ledger.cli.output import print_json, print_table
+from ledger.cli.output import print_json, print_table, print_wrapped
 from ledger.cli.progress import Progress
 from ledger.errors import Misconfigured
 from ledger.segments.objects import FileStore
@@ -63,7 +63,7 @@ def verify(
         for log_id in _logs(trusted, tenant)
     ]
     for report in reports:
-        _print(report, as_json)
+        _print(report, as_json, {log.origin: f"{log.tenant}, shard {log.shard}" for log in trusted.logs})
     if not all(report.passed for report in reports):
         raise click.exceptions.Exit(1)
 
@@ -102,7 +102,7 @@ def _verify_one(
         )
 
 
-def _print(report: Report, as_json: bool) -> None:
+def _print(report: Report, as_json: bool, names: dict[str, str]) -> None:
     if as_json:
         print_json(
             {
@@ -117,11 +117,11 @@ def _print(report: Report, as_json: bool) -> None:
         )
         return
     counts = asdict(report.counts)
-    click.echo(", ".join(f"{name.replace('_', ' ')}: {count:,}" for name, count in counts.items()))
+    print_wrapped(", ".join(f"{name.replace('_', ' ')}: {count:,}" for name, count in counts.items()))
     if report.heads:
         print_table(
             ["log", "size", "root"],
-            [[head.origin, f"{head.size:,}", head.root.hex()[:16] + "…"] for head in report.heads],
+            [[names.get(head.origin, head.origin), f"{head.size:,}", head.root.hex()] for head in report.heads],
             right=["size"],
         )
     for note in report.notes:

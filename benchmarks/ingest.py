@@ -1,0 +1,175 @@
+"""Ingest through the gateway, in batches of 100, against its floor: a gRPC echo of the same bytes, then a raw append.
+
+The floor in events/s is 1 / (1/echo + 1/append): what a service would cost that only receives the bytes and appends
+them, with the same durability. Gateway and echo run in a process of their own, clients in this one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import tempfile
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import grpc
+
+from benchmarks.corpus import event_id, requests
+from benchmarks.figures import Figure
+from ledger.home import Home
+from ledger.log.interface import Record
+from ledger.v1 import ingest_pb2 as ingest
+
+BATCH = 100
+CALLERS = 8
+_ECHO = "/benchmark.Echo/Echo"
+
+
+def run(smoke: bool) -> list[Figure]:
+    """On the embedded log, and on Kafka where a broker can be started."""
+    count = 1_000 if smoke else 20_000
+    figures = asyncio.run(_measure("embedded", None, count))
+    figures += _on_kafka(count)
+    return figures
+
+
+def _on_kafka(count: int) -> list[Figure]:
+    from docker.kafka.broker import Cluster  # needs Java and the jars
+
+    with tempfile.TemporaryDirectory() as folder, Cluster(Path(folder), nodes=1) as cluster:
+        url = f"kafka://{cluster.bootstrap}/benchmark?replication=1&min_isr=1"
+        return asyncio.run(_measure("kafka", url, count))
+
+
+async def _measure(name: str, url: str | None, count: int) -> list[Figure]:
+    events = requests(count)
+    batches = [
+        ingest.PublishRequest(tenant="acme", events=events[at : at + BATCH]).SerializeToString()
+        for at in range(0, count, BATCH)
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        home = Home.create(Path(folder) / "home", name="benchmark.example", event_log=url, partitions=1)
+        config = home.config()
+        with home.keys(config) as keys:
+            keys.tenants.add("acme")
+            home.write_trust(config, keys)
+        append = await _append_rate(home, batches)
+        with _process(_echo_server) as address:
+            echo = await _call_rate(address, _ECHO, batches)
+        with _process(_gateway, home.path) as address:
+            warm = batches[: max(len(batches) // 10, 1)]
+            await _call_rate(address, "/ledger.v1.IngestService/Publish", _fresh(warm))
+            rate = await _call_rate(address, "/ledger.v1.IngestService/Publish", batches)
+    floor = 1 / (1 / echo + 1 / append)
+    return [
+        Figure(f"gRPC echo, {name} run", echo, "events/s"),
+        Figure(f"raw append, {name}", append, "events/s"),
+        Figure(f"ingest, {name} log", rate, "events/s", floor, "echo + raw append", "≥ 0.3"),
+    ]
+
+
+def _fresh(batches: list[bytes]) -> list[bytes]:
+    """The same events under other ids, so that they are no repeats."""
+    out = []
+    for data in batches:
+        request = ingest.PublishRequest.FromString(data)
+        for event in request.events:
+            event.event_id = event_id()
+        out.append(request.SerializeToString())
+    return out
+
+
+async def _append_rate(home: Home, batches: list[bytes]) -> float:
+    """The same bytes, cut into 100 records, straight into the event log with the same concurrency."""
+    log = home.event_log(home.config())
+    await log.start()
+    began = time.perf_counter()
+    try:
+        queue = list(batches)
+
+        async def appender() -> None:
+            while queue:
+                data = queue.pop()
+                size = len(data) // BATCH
+                records = [Record(b"", (), data[at * size : (at + 1) * size]) for at in range(BATCH)]
+                await log.append(0, records, 30)
+
+        await asyncio.gather(*(appender() for _ in range(CALLERS)))
+    finally:
+        seconds = time.perf_counter() - began
+        await log.close()
+    return len(batches) * BATCH / seconds
+
+
+async def _call_rate(address: str, method: str, batches: list[bytes]) -> float:
+    options = [("grpc.max_send_message_length", 1 << 24), ("grpc.max_receive_message_length", 1 << 24)]
+    async with grpc.aio.insecure_channel(address, options) as channel:
+        call = channel.unary_unary(
+            method, request_serializer=lambda data: data, response_deserializer=lambda data: data
+        )
+        queue = list(batches)
+
+        async def caller() -> None:
+            while queue:
+                await call(queue.pop(), timeout=60, wait_for_ready=True)
+
+        began = time.perf_counter()
+        await asyncio.gather(*(caller() for _ in range(CALLERS)))
+        return len(batches) * BATCH / (time.perf_counter() - began)
+
+
+class _process:
+    """A server in a process of its own; the value of the `with` is its address."""
+
+    def __init__(self, serve, *arguments) -> None:  # type: ignore[no-untyped-def]
+        context = multiprocessing.get_context("spawn")
+        self._here, there = context.Pipe()
+        self._child = context.Process(target=serve, args=(there, *arguments), daemon=True)
+
+    def __enter__(self) -> str:
+        self._child.start()
+        if not self._here.poll(60):
+            raise TimeoutError("the server did not start")
+        return str(self._here.recv())
+
+    def __exit__(self, *_: object) -> None:
+        self._here.send("stop")
+        self._child.join(30)
+        if self._child.is_alive():
+            self._child.kill()
+
+
+def _echo_server(pipe: Connection) -> None:
+    async def main() -> None:
+        server = grpc.aio.server(
+            options=[("grpc.max_receive_message_length", 1 << 24), ("grpc.max_send_message_length", 1 << 24)]
+        )
+
+        async def echo(data: bytes, context: object) -> bytes:
+            return data
+
+        handler = grpc.unary_unary_rpc_method_handler(echo)
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("benchmark.Echo", {"Echo": handler}),))
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        pipe.send(f"127.0.0.1:{port}")
+        await asyncio.to_thread(pipe.recv)
+        await server.stop(0)
+
+    asyncio.run(main())
+
+
+def _gateway(pipe: Connection, path: Path) -> None:
+    from ledger.gateway.server import run_gateway
+
+    async def main() -> None:
+        home = Home.open(path)
+        config = home.config(flags={"gateway.listen": "127.0.0.1:0", "gateway.metrics_listen": "127.0.0.1:0"})
+        stop = asyncio.Event()
+        running = asyncio.create_task(run_gateway(home, config, stop, pipe.send))
+        await asyncio.to_thread(pipe.recv)
+        stop.set()
+        await running
+
+    asyncio.run(main())
