@@ -31,6 +31,7 @@ def expect_receipts(job: Job, data: bytes) -> None:
             job.collector.add(BEFORE, where, "receipt", str(error))
             continue
         if not job.concerns(log_id):
+            job.collector.note(f"log {log_id.hex()}: receipts for it were not looked up; another log was asked for")
             continue
         entries = entries_of([receipt])
         log = job.trust.log(log_id)

@@ -123,10 +123,12 @@ def _partitions(
         and name == partition_folder(int(tail), "").rstrip("/")
     }
     known = {log.partition for log in trust.logs} | there | set(range(count or 0))
+    log = trust.log(tenant_log) if tenant_log is not None else None
+    if log is not None and (since is None or since.partition is not None):
+        known = {log.partition}
     if since is not None and since.partition is not None:
         known.add(since.partition)
-    log = trust.log(tenant_log) if tenant_log is not None else None
-    return [log.partition] if log is not None else sorted(known)
+    return sorted(known)
 
 
 def _heads(trust: TrustedKeys, states: list[PartitionState], tenant_log: bytes | None) -> tuple[Head, ...]:

@@ -15,7 +15,7 @@ from ledger.segments.objects import FileStore
 from ledger.signed import SIGNED, sign
 from ledger.tenants import log_origin, rounds_origin
 from ledger.verify import verify
-from tests.ledger.verify.conftest import Built
+from tests.ledger.verify.built import Built
 from tests.ledger.verify.forge import relink, seal, take_apart
 
 ROUNDS = rounds_origin("audit.test", 0)

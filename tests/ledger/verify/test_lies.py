@@ -13,7 +13,7 @@ from ledger.segments.objects import FileStore
 from ledger.segments.placement import Placement, Removal
 from ledger.segments.round import CONTENTS, EVENTS
 from ledger.verify import Depth, Report, verify
-from tests.ledger.verify.conftest import Built
+from tests.ledger.verify.built import Built
 from tests.ledger.verify.forge import Draft, relink, rows_of_log, seal, take_apart, with_values
 from tests.ledger.verify.forge import compacted as placement_of
 

@@ -8,7 +8,7 @@ import pytest
 
 from ledger.errors import Misconfigured
 from ledger.verify import Progress, verify
-from tests.ledger.verify.conftest import Built
+from tests.ledger.verify.built import Built
 
 
 @pytest.mark.parametrize("depth", ["files", "leaves", "full"])

@@ -14,7 +14,7 @@ from ledger.note import signer_from_seed
 from ledger.segments.objects import FileStore
 from ledger.signed import SIGNED, sign
 from ledger.verify import Report, verify
-from tests.ledger.verify.conftest import Built
+from tests.ledger.verify.built import Built
 from tests.ledger.verify.forge import seal, take_apart
 
 FULL = os.environ.get("LEDGER_CAMPAIGN") == "full"
