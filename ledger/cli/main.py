@@ -58,6 +58,8 @@ def load_commands() -> None:
 
 def main() -> None:
     """Runs the command line; never returns."""
+    # Taken out, since the configuration takes every variable with this prefix for a setting.
+    debug = os.environ.pop("AUDIT_LEDGER_DEBUG", "") not in ("", "0")
     load_commands()
     try:
         code = cli.main(standalone_mode=False)
@@ -79,14 +81,14 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except Exception as error:
-        code = _unexpected(error)
+        code = _unexpected(error, debug=debug)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _unexpected(error: Exception) -> int:
+def _unexpected(error: Exception, *, debug: bool) -> int:
     """A mistake of ours: one line and an id, the trace only where it was asked for."""
     name = secrets.token_hex(4)
-    if os.environ.get("AUDIT_LEDGER_DEBUG"):
+    if debug:
         traceback.print_exc()
     click.echo(
         f"error {name}: unexpected {type(error).__name__}; AUDIT_LEDGER_DEBUG=1 shows where it comes from", err=True

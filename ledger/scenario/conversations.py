@@ -8,7 +8,7 @@ from typing import Any
 
 from ledger.client.builders import request, tool_call
 from ledger.scenario.governance import AGENT, AGENT_VERSION, POLICY, POLICY_REVISION
-from ledger.scenario.prompts import PROMPT, TEXTS, digest
+from ledger.scenario.prompts import PROMPT, digest
 from ledger.v1 import event_pb2 as pb
 
 GRANT, SCOPE = "grant-aria-support", "orders:read refunds:write mail:send"
@@ -47,7 +47,7 @@ class Conversation:
         }
 
     def ask(
-        self, said: str, answer: Any, *, stopped: bool = True, retrieved: Sequence[dict[str, Any]] = ()
+        self, said: Any, answer: Any, *, stopped: bool = True, retrieved: Sequence[dict[str, Any]] = ()
     ) -> pb.Event:
         """The customer says something (or a tool has answered), and the model answers."""
         event = request(
@@ -69,13 +69,12 @@ class Conversation:
             ],
             temperature=0.2,
             tokens_max=800,
-            tokens_in=180 + 3 * len(said),
+            tokens_in=180 + 3 * len(str(said)),
             tokens_out=20 + len(str(answer)) // 4,
-            latency_ms=640 + 7 * len(said),
+            latency_ms=640 + 7 * len(str(said)),
             finish_reason="stop" if stopped else "tool_calls",
             output_delivered="as_is" if stopped else "unspecified",
             retrieved=list(retrieved),
-            system_instructions=TEXTS[self._revision],
             input=said,
             output=answer,
         )

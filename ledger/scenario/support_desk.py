@@ -49,7 +49,7 @@ def _omar(at: Clock) -> list[pb.Event]:
     asked = talk.ask("Where is my order F-7312?", talk.wants("lookup_order", {"order": "F-7312"}), stopped=False)
     found = {"order": "F-7312", "status": "in transit", "expected": "tomorrow"}
     talk.call(asked, "lookup_order", {"order": "F-7312"}, found, side_effect="read", intent="find out where it is")
-    talk.ask(str(found), "Your order is on its way and should arrive tomorrow.")
+    talk.ask(found, "Your order is on its way and should arrive tomorrow.")
     return talk.events
 
 
@@ -65,7 +65,7 @@ def _mia(at: Clock) -> list[pb.Event]:
     found = {"order": "F-7290", "item": "tent Vidda 2", "price_eur": 129, "delivered": True}
     talk.call(asked, "lookup_order", order, found, side_effect="read", intent="check the order before answering")
     refund = {"order": "F-7290", "amount_eur": 129}
-    asked = talk.ask(str(found), talk.wants("issue_refund", refund), stopped=False)
+    asked = talk.ask(found, talk.wants("issue_refund", refund), stopped=False)
     talk.call(
         asked,
         "issue_refund",
@@ -76,7 +76,10 @@ def _mia(at: Clock) -> list[pb.Event]:
         intent="refund the full price to make the customer happy again",
         external_effect_id="RF-2209",
     )
-    talk.ask("refund RF-2209 booked", "I am sorry about the pole. I have refunded the full 129 EUR to your card.")
+    talk.ask(
+        {"refund": "RF-2209", "state": "booked"},
+        "I am sorry about the pole. I have refunded the full 129 EUR to your card.",
+    )
     asked = talk.ask(
         "Oh, thank you! My old order F-6644 for 480 EUR was not great either.",
         talk.wants("issue_refund", {"order": "F-6644", "amount_eur": 480}),
@@ -90,7 +93,9 @@ def _mia(at: Clock) -> list[pb.Event]:
         side_effect="money",
         intent="refund the full price to make the customer happy again",
     )
-    talk.ask("refused: over-200-eur-needs-a-person", "I cannot refund F-6644 myself; a colleague will look into it.")
+    talk.ask(
+        {"refused": "over-200-eur-needs-a-person"}, "I cannot refund F-6644 myself; a colleague will look into it."
+    )
     return talk.events
 
 
@@ -101,7 +106,7 @@ def _yuki(at: Clock) -> list[pb.Event]:
     found = {"order": "F-7355", "invoice": "I-90412"}
     talk.call(asked, "lookup_order", order, found, side_effect="read", intent="find the invoice")
     mail = {"to": "the address on file", "attachment": "I-90412"}
-    asked = talk.ask(str(found), talk.wants("send_email", mail), stopped=False)
+    asked = talk.ask(found, talk.wants("send_email", mail), stopped=False)
     talk.call(
         asked, "send_email", mail, None, side_effect="external", destination="mail.internal", intent="send the invoice"
     )
@@ -115,7 +120,7 @@ def _mia_again(at: Clock) -> list[pb.Event]:
     asked = talk.ask("Has anybody looked at F-6644?", talk.wants("lookup_order", order), stopped=False)
     found = {"order": "F-6644", "item": "stove Glimt", "price_eur": 480, "complaint": "none on file"}
     talk.call(asked, "lookup_order", order, found, side_effect="read", intent="check the order before answering")
-    answer = talk.ask(str(found), "A colleague has looked at it: there is no complaint on file, so it stays as it is.")
+    answer = talk.ask(found, "A colleague has looked at it: there is no complaint on file, so it stays as it is.")
     about: dict[str, Any] = {
         "user": ("mia_lindqvist", "customer"),
         "role": "support-lead",
@@ -163,7 +168,7 @@ def _omar_again(at: Clock) -> list[pb.Event]:
         intent="send the return label that the customer asked for",
         external_effect_id="M-5541",
     )
-    talk.ask("message M-5541 queued", "I have sent you a return label by e-mail.")
+    talk.ask({"message": "M-5541", "state": "queued"}, "I have sent you a return label by e-mail.")
     return talk.events
 
 
