@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from ledger.errors import Rejected
 from ledger.record.bodies import BODIES
-from ledger.record.fields import Values, count, fields_of, moment, number, symbol
+from ledger.record.fields import SYMBOLS, Values, count, fields_of, moment, number, symbol
 from ledger.record.names import bounded, check_no_identifier, exactly, identifier, name, names, signed
 from ledger.record.payload import BODY_FIELDS
 from ledger.record.schemas import PAYLOAD, text_fields
@@ -179,7 +179,7 @@ def _names_of(
             yield f"subjects[{i}].relation", relation
     yield from _texts_in(body, BODY_FIELDS[kind], kind, CLEAR_PERSON_FIELDS.get(kind, ()))
     for content in contents:
-        if content.media_type:
+        if content.media_type and content.media_type not in _MEDIA_TYPES.values():
             yield f"{content.field}.media_type", content.media_type
         if content.reference:
             yield f"{content.field}.reference", content.reference
@@ -224,9 +224,17 @@ _ENVELOPE_PATHS = (
 _NO_NAMES: Values = dict.fromkeys(attribute for attribute, _ in _ENVELOPE_PATHS)
 
 
+def _phase(number: int) -> str:
+    """Unset is `single`: an event that does not say it is a part of an operation is whole."""
+    phases = SYMBOLS["Phase"]
+    if not 0 <= number <= len(phases):
+        raise Rejected("phase", f"unknown value {number}, expected 0 to {len(phases)}")
+    return phases[max(number, 1) - 1]
+
+
 def _envelope(event: pb.Event, kind: str) -> Values:
     producer, actor, story = event.producer, event.actor, event.story
-    phase = symbol(event.phase - 1 if event.phase else 0, "Phase", "phase")
+    phase = _phase(event.phase)
     operation_id = exactly(event.operation_id, 16, "operation_id")
     if phase != "single" and operation_id is None:
         raise Rejected("operation_id", f"is required for phase {phase}: it joins the phases of one operation")

@@ -19,7 +19,6 @@ from ledger.errors import IntegrityError
 from ledger.record.columns import NotColumnar, decode_columns
 from ledger.record.payload import (
     KINDS,
-    decode_event_record,
     decode_payload,
     encode_event_record,
     encode_payload,
