@@ -43,6 +43,8 @@ TAKE_OVER_PAUSE_S = 60.0
 DISK_PAUSE_S = 1.0
 """After the spool was full or its disk failed."""
 WAIT_LEAST_S = 0.000_5
+WAIT_MOST_S = 5.0
+"""Then it looks anyway: an event that had to stand aside has nobody to say so."""
 
 
 class BulkLane(SendingLane):
@@ -136,10 +138,10 @@ class BulkLane(SendingLane):
             return False
         return self._key is None or time.time() >= self._key.seal_until_s
 
-    def _pause_s(self, now: float, due: float | None) -> float | None:
+    def _pause_s(self, now: float, due: float | None) -> float:
         """How long nothing can be next, unless somebody notifies."""
         spool = self._spool
-        times: list[float] = []
+        times = [now + WAIT_MOST_S]
         if spool is not None and not spool.empty:
             times.append(max(self.backoff.until, self._disk_until))
         elif due is not None:
@@ -150,7 +152,7 @@ class BulkLane(SendingLane):
                 times.append(max(due, self._disk_until, self.away_since + self.engine.options.spool_after_ms / 1_000))
             if self._reached and self._key is None:
                 times.append(self._key_ask_at)
-        return max(WAIT_LEAST_S, min(times) - now) if times else None
+        return max(WAIT_LEAST_S, min(times) - now)
 
     # --- into the spool ---------------------------------------------------------------------------------------------
 
@@ -168,6 +170,8 @@ class BulkLane(SendingLane):
         engine, spool, key = self.engine, self._spool, self._key
         with engine.gate:
             batch = engine.core.cut(lane, time.monotonic())
+            if batch is None:
+                engine.gate.notify()
         engine.tell()
         if batch is None or spool is None or key is None:
             return False

@@ -312,7 +312,7 @@ class Core:
     @property
     def dropped(self) -> int:
         """Events dropped so far."""
-        return sum(count for name, count in self.counts.items() if name.startswith("dropped_"))
+        return sum(count for name, count in self.counts.copy().items() if name.startswith("dropped_"))
 
     @property
     def in_flight(self) -> int:

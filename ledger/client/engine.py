@@ -15,8 +15,9 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,6 +38,11 @@ from ledger.client.wire import RequestWriter, Stamp
 from ledger.errors import Unavailable
 from ledger.v1.event_pb2 import Event
 
+EMIT_WAIT_S = 0.02
+"""The longest an emit waits for its turn; then its event stands aside."""
+CALL_WAIT_S = 5.0
+"""The same for calls that wait for the gateway anyway."""
+ASIDE_EVENTS_MAX = 10_000
 JOIN_S = 1.0
 """How long `close` waits, beyond its time, for a thread whose call it cancelled."""
 MARKER_SHARE = 0.25
@@ -63,6 +69,7 @@ class Engine:
         self.closing = False
         self._marked = False
         self._aside: deque[Prepared] = deque()
+        self._unusable: list[None] = []
         self._bulk = BulkLane(self)
         self._durable = DurableLane(self)
         self._threads: dict[Lane, threading.Thread] = {}
@@ -80,21 +87,22 @@ class Engine:
         except Exception:
             if self.options.strict:
                 raise
-            self.gate.acquire()
-            self.core.counts["unusable"] += 1
-            self.gate.release()
+            # One C call: as good as a lock, and nothing to wait for.
+            self._unusable.append(None)
             return None
         return prepared[0]
 
     def _offer(self, prepared: Prepared) -> None:
         gate = self.gate
-        if gate.acquire():
-            # This very thread is changing the queue: it takes the event along later.
+        if not gate.enter(EMIT_WAIT_S):
+            # This very thread is changing the queue, or another one is held up inside: whoever is next takes it along.
+            if len(self._aside) >= ASIDE_EVENTS_MAX:
+                raise Unavailable("the client is held up, and too many events stand aside")
             self._aside.append(prepared)
-            gate.release()
             return
-        gate.inside = True
         try:
+            if self._aside:
+                self.take_aside()
             if self.closing:
                 raise Unavailable("the client is closed")
             fate = self.core.offer(prepared[0], prepared[1], time.monotonic(), prepared[2])
@@ -103,8 +111,7 @@ class Engine:
             if fate is Fate.WAKE:
                 gate.notify()
         finally:
-            gate.inside = False
-            gate.release()
+            gate.leave()
         if fate is Fate.DROPPED and self.options.strict:
             raise Unavailable("the client's queue is full, or the event is larger than event_bytes_max")
 
@@ -114,8 +121,7 @@ class Engine:
         waiter: Waiter = Future()
         # Nobody can cancel it: what it is told is always kept.
         waiter.set_running_or_notify_cancel()
-        self._refuse_inside()
-        with self.gate:
+        with self._from_outside():
             if self.closing:
                 raise Unavailable("the client is closed")
             self.core.offer_durable(identity, body, time.monotonic(), waiter, sampling)
@@ -126,15 +132,14 @@ class Engine:
 
     def give_up(self, waiter: Waiter) -> None:
         """The caller does not wait any more."""
-        with self.gate:
+        with self._from_outside():
             self.core.give_up(waiter)
             self.gate.notify()
 
     def flush(self, timeout_s: float) -> bool:
         """Waits until everything emitted before is answered, in the spool too; False when time ran out."""
         end = time.monotonic() + timeout_s
-        self._refuse_inside()
-        with self.gate:
+        with self._from_outside():
             self.take_aside()
             through = self.core.hurry()
             self.gate.notify()
@@ -143,8 +148,7 @@ class Engine:
     def close(self, timeout_s: float) -> bool:
         """See the module. True when everything was answered or stands in the spool. May be called again."""
         end = time.monotonic() + timeout_s
-        self._refuse_inside()
-        with self.gate:
+        with self._from_outside():
             if self.closing:
                 return self.core.held_events == 0
             self.take_aside()
@@ -182,23 +186,19 @@ class Engine:
         return left == 0
 
     def stats(self) -> ClientStats:
-        """What was counted so far."""
-        core, counts = self.core, self.core.counts
-        self.gate.acquire()
-        try:
-            known = {name: counts[name] for name in ClientStats.__dataclass_fields__ if name in counts}
-            return replace(
-                ClientStats(**known),
-                dropped=core.dropped,
-                undeclared=core.undeclared,
-                queued_events=core.held_events,
-                queued_bytes=core.held_bytes,
-                in_flight_events=core.in_flight,
-                last_sequence=core.sequence,
-                spool_bytes=self.spool.size_bytes if self.spool is not None else 0,
-            )
-        finally:
-            self.gate.release()
+        """What was counted so far. Takes no lock: each counter is right, their sum may be one event off."""
+        core, counts = self.core, self.core.counts.copy()
+        return replace(
+            ClientStats(**{name: counts[name] for name in ClientStats.__dataclass_fields__ if name in counts}),
+            dropped=core.dropped,
+            unusable=counts["unusable"] + len(self._unusable),
+            undeclared=core.undeclared,
+            queued_events=core.held_events,
+            queued_bytes=core.held_bytes,
+            in_flight_events=core.in_flight,
+            last_sequence=core.sequence,
+            spool_bytes=self.spool.size_bytes if self.spool is not None else 0,
+        )
 
     # --- for the lanes and the fork ---------------------------------------------------------------------------------
 
@@ -209,7 +209,10 @@ class Engine:
             self.core.offer(identity, body, time.monotonic(), sampling, needs_room=False)
 
     def take_aside(self) -> None:
-        """Inside the gate: queues what was emitted while its own thread was inside."""
+        """Inside the gate: queues what was emitted while nobody could get in, and counts what was no event."""
+        while self._unusable:
+            self._unusable.pop()
+            self.core.counts["unusable"] += 1
         while self._aside:
             identity, body, sampling = self._aside.popleft()
             if self.closing:
@@ -255,8 +258,12 @@ class Engine:
             self.gate.wait(left)
         return True
 
-    def _refuse_inside(self) -> None:
-        inside = self.gate.acquire()
-        self.gate.release()
-        if inside:
-            raise Unavailable("called from a signal handler or destructor that interrupted the client itself")
+    @contextmanager
+    def _from_outside(self) -> Iterator[None]:
+        """Inside the gate, for calls that may wait, but not for ever."""
+        if not self.gate.enter(CALL_WAIT_S):
+            raise Unavailable("the client is held up by a signal handler or destructor that interrupted it")
+        try:
+            yield
+        finally:
+            self.gate.leave()

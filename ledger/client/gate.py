@@ -1,9 +1,14 @@
 """The lock around a client's queue, safe against the application's interruptions.
 
-A signal handler, or a destructor that the garbage collector runs, may emit an event at any point of any thread: also of
-a thread that is in the middle of changing the queue. The lock is reentrant, so that such a call does not wait for its
-own thread for ever; and `inside` tells it that the queue is not whole just now, so that it leaves its event aside
-instead of touching it. Only the thread that holds the lock can see `inside` true.
+A signal handler, or a destructor that the garbage collector runs, may emit an event at any point of any thread. That
+asks for two things.
+
+- It may interrupt a thread in the middle of changing the queue. The lock is reentrant, so that such a call does not
+  wait for its own thread; and `inside` tells it that the queue is not whole just now. Only the thread that holds the
+  lock can see `inside` true.
+- A destructor that runs in the client's own thread, inside the lock, may wait for a lock of the application's, whose
+  holder may be emitting. So the application never waits for this lock without a bound (`enter`). An emit that does not
+  get in leaves its event aside instead.
 """
 
 from __future__ import annotations
@@ -12,7 +17,7 @@ import threading
 
 
 class Gate:
-    """`with gate:` is for the client's own threads; `emit` looks at `inside` first."""
+    """`with gate:` is for the client's own threads, `enter` and `leave` for the application's."""
 
     __slots__ = ("_changed", "_lock", "inside")
 
@@ -21,13 +26,19 @@ class Gate:
         self._changed = threading.Condition(self._lock)
         self.inside = False
 
-    def acquire(self) -> bool:
-        """Takes the lock; True when this thread was inside already: then it must change nothing."""
-        self._lock.acquire()
-        return self.inside
+    def enter(self, timeout_s: float) -> bool:
+        """Takes the lock. False: not within `timeout_s`, or this thread is inside already; then change nothing."""
+        if not self._lock.acquire(timeout=timeout_s):
+            return False
+        if self.inside:
+            self._lock.release()
+            return False
+        self.inside = True
+        return True
 
-    def release(self) -> None:
-        """Gives back what `acquire` took."""
+    def leave(self) -> None:
+        """Gives back what `enter` took."""
+        self.inside = False
         self._lock.release()
 
     def __enter__(self) -> None:
@@ -35,11 +46,10 @@ class Gate:
         self.inside = True
 
     def __exit__(self, *_: object) -> None:
-        self.inside = False
-        self._lock.release()
+        self.leave()
 
     def wait(self, timeout_s: float | None) -> None:
-        """Inside `with`: lets others in until `notify`, or for `timeout_s`."""
+        """Inside: lets others in until `notify`, or for `timeout_s`."""
         self.inside = False
         try:
             self._changed.wait(timeout_s)
@@ -47,5 +57,5 @@ class Gate:
             self.inside = True
 
     def notify(self) -> None:
-        """Wakes all who wait. The lock must be held."""
+        """Inside: wakes all who wait."""
         self._changed.notify_all()

@@ -24,6 +24,7 @@ from hashlib import sha256
 TIME_MS_MAX = 2**48 - 1
 RANDOM_BITS = 74
 STEP_BITS = 32
+LOCK_S = 0.05
 _TAG = b"audit-ledger/derived-event-id/v1"
 _VARIANT = 0b10 << 62
 
@@ -36,19 +37,24 @@ class IdClock:
     def __init__(self, now_ms: Callable[[], int], random_bytes: Callable[[int], bytes] = os.urandom) -> None:
         self._now_ms = now_ms
         self._random_bytes = random_bytes
-        # Reentrant: a signal handler or a destructor may make an id while its thread is making one.
+        # A signal handler or a destructor may make an id while its thread is making one (so the lock is reentrant), or
+        # while its thread holds what another needs that is making one (so nobody waits for it for long: an id out of
+        # order is better than a deadlock, and 73 random bits keep it unique).
         self._lock = threading.RLock()
         self._last = 0
 
     def next(self) -> bytes:
         """The next id, larger than every one before it."""
         random = int.from_bytes(self._random_bytes(10), "big")
-        with self._lock:
-            # The top random bit starts as 0: room to step inside the millisecond.
-            value = (self._now_ms() << RANDOM_BITS) | (random >> 7)
-            if value <= self._last or value >> RANDOM_BITS == self._last >> RANDOM_BITS:
-                value = self._last + 1 + (random & (2**STEP_BITS - 1))
-            self._last = value
+        # The top random bit starts as 0: room to step inside the millisecond.
+        value = (self._now_ms() << RANDOM_BITS) | (random >> 7)
+        if self._lock.acquire(timeout=LOCK_S):
+            try:
+                if value <= self._last or value >> RANDOM_BITS == self._last >> RANDOM_BITS:
+                    value = self._last + 1 + (random & (2**STEP_BITS - 1))
+                self._last = value
+            finally:
+                self._lock.release()
         return _lay_out(value >> RANDOM_BITS, 7, value & (2**RANDOM_BITS - 1))
 
 

@@ -101,6 +101,9 @@ class SendingLane:
         engine = self.engine
         with engine.gate:
             batch = engine.core.cut(self.lane, time.monotonic())
+            if batch is None:
+                # All that was due had expired: whoever waits for it may go on.
+                engine.gate.notify()
         engine.tell()
         if batch is None:
             return
