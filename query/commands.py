@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import click
 
+from query.cli.evidence import checkpoint, prove
+from query.cli.stories import find, reconstruct, replay
+from query.cli.tables import sql
+
 
 def commands() -> list[click.Command]:
     """What this package adds to `audit-ledger`."""
-    return []
+    return [reconstruct, replay, find, sql, prove, checkpoint]

@@ -21,7 +21,7 @@ from uuid import UUID
 from ledger.errors import IntegrityError
 from ledger.keys.derive import content_key
 from ledger.keys.provider import ScopeKeys
-from ledger.record.content import open_content
+from ledger.record.content import OpenedContent, open_content
 from query.evidence import ContentView, SealedEvent, closed_content
 from query.rows import RowReader
 from query.view import LogView
@@ -67,6 +67,15 @@ class ContentReader:
             sum(1 for event in opened for each in event.contents if each.data is not None),
         )
 
+    def open_one(self, log: LogView, event: SealedEvent, slot: str) -> tuple[OpenedContent | None, str | None]:
+        """One content with its salt; None and why where it does not open."""
+        descriptor = next((each for each in event.values["contents"] if each["slot"] == slot), None)
+        if descriptor is None or descriptor["ciphertext_sha256"] is None:
+            return None, "nothing is stored in this slot"
+        stored = self._rows.ciphertexts(log, [event.index])
+        keys = self._keys.scope_keys(event.tenant, [bytes(each) for each in descriptor["scope_ids"]])
+        return _decrypt(log, event, descriptor, stored.get((event.index, slot)), keys)
+
     def _open_event(
         self,
         log: LogView,
@@ -98,16 +107,29 @@ def _open(
     ciphertext: bytes | None,
     keys: dict[bytes, bytes],
 ) -> ContentView:
+    found, reason = _decrypt(log, event, descriptor, ciphertext, keys)
+    opened = closed_content(descriptor, reason)
+    return opened if found is None else replace(opened, data=found.stored)
+
+
+def _decrypt(
+    log: LogView,
+    event: SealedEvent,
+    descriptor: dict[str, Any],
+    ciphertext: bytes | None,
+    keys: dict[bytes, bytes],
+) -> tuple[OpenedContent | None, str | None]:
+    """The content behind a ciphertext, else why there is none."""
     slot = descriptor["slot"]
     if ciphertext is None:
         removed_by = log.placed.removed.get((event.index, slot))
-        return closed_content(descriptor, f"removed under {UUID(bytes=removed_by)}" if removed_by else MISSING)
+        return None, f"removed under {UUID(bytes=removed_by)}" if removed_by else MISSING
     scope_ids = [bytes(each) for each in descriptor["scope_ids"]]
     if not scope_ids or any(each not in keys for each in scope_ids):
-        return closed_content(descriptor, KEYS_DESTROYED)
+        return None, KEYS_DESTROYED
     key = content_key([(each, keys[each]) for each in scope_ids], event.tenant, event.event_id, slot)
     try:
-        found = open_content(
+        return open_content(
             ciphertext,
             key,
             event.tenant,
@@ -116,7 +138,6 @@ def _open(
             digest=descriptor["ciphertext_sha256"],
             commitment_=descriptor["commitment"],
             size=descriptor["size"],
-        )
+        ), None
     except IntegrityError:
-        return closed_content(descriptor, DIFFERS)
-    return replace(closed_content(descriptor, None), data=found.stored)
+        return None, DIFFERS

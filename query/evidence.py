@@ -5,7 +5,7 @@ Nothing here is read from typed columns: all is decoded from the payload's bytes
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -50,7 +50,7 @@ class ContentView:
     rule_pack: str | None
     detections: tuple[tuple[str, int], ...]
     reference: str | None
-    data: bytes | None = None
+    data: bytes | None = field(default=None, repr=False)
     unavailable: str | None = None
 
     @property
@@ -73,8 +73,8 @@ class SealedEvent:
     round: int
     sealed_at: datetime
     leaf_hash: bytes
-    payload: bytes
-    values: dict[str, Any]
+    payload: bytes = field(repr=False)
+    values: dict[str, Any] = field(repr=False)
     mark: Seen | None
     proof: Proof = UNCHECKED
     contents: tuple[ContentView, ...] = ()

@@ -68,6 +68,11 @@ class OpenFile:
         group = bisect_right(self.ends, row)
         return group, row - (self.ends[group - 1] if group else 0)
 
+    @property
+    def columns(self) -> list[str]:
+        """The names of its columns."""
+        return list(self.parquet.schema_arrow.names)
+
     def read(self, group: int, columns: Sequence[str]) -> pa.Table:
         """Some columns of one row group. `IntegrityError` when the file cannot be read as Parquet."""
         try:

@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from ledger.errors import Rejected
 from ledger.record.payload import KINDS
 from ledger.tenants import TenantLog
+from query import plain
 from query.evidence import EPOCH, SealedEvent
 from query.files import OpenFile, SegmentFile, VouchedFiles
 from query.order import merged
@@ -69,6 +70,10 @@ class Finds:
 
     events: tuple[SealedEvent, ...]
     more: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """The whole answer for programs."""
+        return {"events": [plain.event(each) for each in self.events], "more": self.more}
 
 
 def find(reading: Reading, files: VouchedFiles, filters: Filters, limit: int = LIMIT_DEFAULT) -> Finds:

@@ -10,13 +10,15 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from query.artifacts import Act
 from query.evidence import ContentView, SealedEvent
-from query.governance import Governed
-from query.story import SignedCheckpoint, Step, Story, Window
+
+if TYPE_CHECKING:
+    from query.artifacts import Act
+    from query.governance import Governed
+    from query.story import SignedCheckpoint, Step, Story, Window
 
 _UUIDS = frozenset(
     {

@@ -15,8 +15,10 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from ledger.checkpoint import Checkpoint
 from ledger.errors import IntegrityError, Misconfigured, Rejected
 from ledger.keys.provider import ScopeKeys
+from ledger.record.content import OpenedContent
 from ledger.record.payload import decode_payload
 from ledger.tenants import ORG, Tenant, TenantLog, TenantRegistry
 from query.checkpoints import CheckpointReader
@@ -126,6 +128,21 @@ class Reading:
             self.touched.decrypted += result.decrypted
             opened.update({(log.log_id, each.index): each for each in result.events})
         return [opened[each.log.log_id, each.index] for each in events]
+
+    def open_one(self, event: SealedEvent, slot: str) -> tuple[OpenedContent | None, str | None]:
+        """One content with the salt of its commitment; None and why where it does not open."""
+        found = self._sources.contents.open_one(self.log_view(event.log), event, slot)
+        self.touched.decrypted += found[0] is not None
+        return found
+
+    def checkpoint_over(self, event: SealedEvent) -> tuple[Checkpoint, str] | None:
+        """The newest signed checkpoint that covers an event, and its note."""
+        return self._sources.checkpoints.newest(self.snapshot, event.log, event.index + 1)
+
+    def inclusion(self, event: SealedEvent, checkpoint: Checkpoint) -> list[bytes]:
+        """The event's inclusion proof under a checkpoint, checked."""
+        view = self.log_view(event.log)
+        return self._sources.prover.inclusion(view, event.index, checkpoint.size, event.leaf_hash, checkpoint.root)
 
     def checkpoints(self, events: Iterable[SealedEvent]) -> tuple[SignedCheckpoint, ...]:
         """The newest signed checkpoints of the logs these events stand in."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
+from query import plain
 from query.evidence import SealedEvent
 from query.flags import Flag
 from query.governance import Governed
@@ -82,6 +83,10 @@ class Story:
     def unended(self) -> tuple[Step, ...]:
         """The steps whose operation never ended."""
         return tuple(step for step in self.steps if step.ending == "never_ended")
+
+    def to_json(self) -> dict[str, Any]:
+        """The whole answer for programs."""
+        return plain.story(self)
 
     @property
     def proven(self) -> bool:

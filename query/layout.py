@@ -1,0 +1,130 @@
+"""Laying out text for a terminal: widths, wrapping, blocks, tables. Pure functions.
+
+What comes out of the ledger may hold anything, terminal escape sequences too: everything printed passes `printable`,
+which shows control and unseen characters as escapes. Widths count cells: East Asian wide characters take two, combining
+marks none.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+WIDTH_LEAST = 40
+ELLIPSIS = "…"
+
+
+def printable(text: str) -> str:
+    """The text on one line, with every character that does not print shown as an escape."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else _escaped(each) for each in text)
+
+
+def cells(text: str) -> int:
+    """How many cells a printable text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(_cells(each) for each in text)
+
+
+def cut(text: str, width: int) -> str:
+    """The text, shortened with an ellipsis where it is wider."""
+    if cells(text) <= width:
+        return text
+    kept, used = [], 0
+    for each in text:
+        if used + _cells(each) > width - 1:
+            break
+        kept.append(each)
+        used += _cells(each)
+    return "".join(kept) + ELLIPSIS
+
+
+def pad(text: str, width: int, *, right: bool = False) -> str:
+    """The text filled up with spaces."""
+    missing = " " * max(0, width - cells(text))
+    return missing + text if right else text + missing
+
+
+def wrap(text: str, width: int) -> Iterator[str]:
+    """Printable lines of at most `width` cells; broken at spaces where there are any."""
+    for line in text.split("\n"):
+        rest = printable(line.replace("\t", "    ").rstrip("\r"))
+        while cells(rest) > width:
+            head = cut(rest, width + 1).removesuffix(ELLIPSIS)
+            at = head.rfind(" ")
+            if at > width // 2:
+                head = head[:at]
+            yield head
+            rest = rest[len(head) :].lstrip(" ")
+        yield rest
+
+
+def block(text: str, width: int, *, indent: str, lines_max: int) -> Iterator[str]:
+    """A text as an indented block of at most so many lines; what is left out is counted."""
+    lines = list(wrap(text, max(width - cells(indent), WIDTH_LEAST // 2)))
+    shown = lines if len(lines) <= lines_max else lines[: lines_max - 1]
+    yield from (f"{indent}{line}".rstrip() for line in shown)
+    if len(shown) < len(lines):
+        yield f"{indent}{ELLIPSIS} {len(lines) - len(shown)} more lines"
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], width: int, whole: Sequence[str] = ()) -> str:
+    """A table with a head. Numbers stand to the right.
+
+    Columns share the width; what does not fit is shortened, but not in the columns named in `whole`.
+    """
+    texts = [[printable("" if value is None else str(value)) for value in row] for row in rows]
+    heads = [printable(each) for each in columns]
+    numeric = [
+        bool(texts) and all(_is_number(row[at]) for row in texts if row[at]) and any(row[at] for row in texts)
+        for at in range(len(heads))
+    ]
+    wanted = [max([cells(head), *(cells(row[at]) for row in texts)]) for at, head in enumerate(heads)]
+    kept = [at for at, name in enumerate(columns) if name in whole]
+    widths = _shared(wanted, width - 2 * (len(wanted) - 1), kept)
+    lines = [_row(heads, widths, numeric), "  ".join("─" * each for each in widths)]
+    lines += [_row(row, widths, numeric) for row in texts]
+    return "\n".join(lines)
+
+
+def _row(texts: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
+    parts = [
+        pad(cut(text, width), width, right=to_right) for text, width, to_right in zip(texts, widths, right, strict=True)
+    ]
+    return "  ".join(parts).rstrip()
+
+
+def _shared(wanted: Sequence[int], width: int, kept: Sequence[int]) -> list[int]:
+    """Widths that together fit: `kept` and narrow columns get what they want, the others share what is left."""
+    widths = dict.fromkeys(range(len(wanted)), 0)
+    widths.update((at, wanted[at]) for at in kept)
+    left = max(width - sum(widths.values()), len(wanted))
+    waiting = sorted((at for at in widths if at not in kept), key=lambda at: wanted[at])
+    while waiting:
+        share = max(1, left // len(waiting))
+        at = waiting.pop(0)
+        widths[at] = min(wanted[at], share)
+        left -= widths[at]
+    return [widths[at] for at in range(len(wanted))]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _cells(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _escaped(character: str) -> str:
+    number = ord(character)
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"

@@ -1,0 +1,215 @@
+"""Questions with accountability: each answer computed, its Access made durable, then given.
+
+`Queries` is what the command line and the query service both call. An answer is worked out in a worker thread from one
+snapshot; when a file it needs was superseded meanwhile by a compaction, it is worked out once more from a new one. Then
+the Access is published (`query.access`), and only when that is durable the answer is returned.
+
+Checkpoints tell nothing of anybody's data and are given without an Access.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from ledger import __version__
+from ledger.config.settings import QueryConfig
+from ledger.errors import Rejected
+from query import find as finding
+from query import plain, sql
+from query.access import Accessed, AccessPublisher, AccessRecorder, QueryKind, Reader, without_persons
+from query.files import FileGone
+from query.prove import Disclosable, Proven, disclosable, prove
+from query.reading import Reading, Sources
+from query.reconstruct import reconstruct
+from query.replay import Replay, replay
+from query.sandbox import SqlLimits, SqlResult
+from query.story import Selector, SignedCheckpoint, Story, Window
+
+T = TypeVar("T")
+EVER = Window()
+WORKERS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class QueryLimits:
+    """What answers keep to. `tolerance`: how long before its sealing an event may claim to be without being flagged."""
+
+    tolerance: timedelta = timedelta(hours=1)
+    sql: SqlLimits = SqlLimits()  # noqa: RUF009 - frozen
+
+    @classmethod
+    def of(cls, config: QueryConfig) -> QueryLimits:
+        """As configured."""
+        return cls(
+            timedelta(seconds=config.backdating_tolerance_s),
+            SqlLimits(time_s=config.sql_time_s, memory_bytes=config.sql_memory_bytes, rows_max=config.sql_rows_max),
+        )
+
+
+class Queries:
+    """Answers questions about one ledger. Use it on one event loop; `close` it."""
+
+    def __init__(
+        self, sources: Sources, publisher: AccessPublisher, limits: QueryLimits, workers: int = WORKERS
+    ) -> None:
+        self._sources = sources
+        self._recorder = AccessRecorder(publisher, __version__)
+        self._limits = limits
+        self._workers = ThreadPoolExecutor(workers, thread_name_prefix="query")
+
+    async def reconstruct(
+        self,
+        tenant: str,
+        selector: Selector,
+        reader: Reader,
+        *,
+        window: Window = EVER,
+        known_at: datetime | None = None,
+        metadata_only: bool = False,
+    ) -> Story:
+        """The story of a user, session, correlation id or event."""
+
+        def answer(reading: Reading) -> Story:
+            return reconstruct(reading, selector, window, self._limits.tolerance, open_contents=not metadata_only)
+
+        reading, story = await self._compute(tenant, known_at, answer)
+        query = {**_asked(reading, selector, window, known_at), "metadata_only": metadata_only}
+        await self._record(reading, reader, "reconstruct", query)
+        return story
+
+    async def replay(
+        self,
+        tenant: str,
+        selector: Selector,
+        reader: Reader,
+        *,
+        window: Window = EVER,
+        known_at: datetime | None = None,
+        state_at: datetime | None = None,
+        metadata_only: bool = False,
+    ) -> Replay:
+        """An incident as a timeline, and what governed at a moment of it."""
+
+        def answer(reading: Reading) -> Replay:
+            return replay(
+                reading,
+                selector,
+                window,
+                self._limits.tolerance,
+                state_at=state_at,
+                open_contents=not metadata_only,
+            )
+
+        reading, told = await self._compute(tenant, known_at, answer)
+        query = {
+            **_asked(reading, selector, window, known_at),
+            "state_at": plain.time_text(state_at),
+            "metadata_only": metadata_only,
+        }
+        await self._record(reading, reader, "replay", query)
+        return told
+
+    async def find(
+        self, tenant: str, filters: finding.Filters, reader: Reader, limit: int = finding.LIMIT_DEFAULT
+    ) -> finding.Finds:
+        """Events by their metadata."""
+        reading, found = await self._compute(
+            tenant, None, lambda reading: finding.find(reading, self._sources.files, filters, limit)
+        )
+        query = {
+            "kinds": list(filters.kinds),
+            "window": plain.window(filters.window),
+            "vendor": filters.vendor,
+            "model": filters.model,
+            "tool": filters.tool,
+            "policy_version": filters.policy_version,
+            "limit": limit,
+        }
+        await self._record(reading, reader, "find", query)
+        return found
+
+    async def prove(self, tenant: str, event_id: bytes, reader: Reader) -> Proven:
+        """An offline proof for one event. `Rejected` when the tenant has no such event."""
+        reading, proven = await self._compute(tenant, None, lambda reading: prove(reading, event_id))
+        await self._record(reading, reader, "prove", {"event_id": plain.uuid_text(event_id)})
+        return proven
+
+    async def disclosable(self, tenant: str, event_id: bytes, slot: str, reader: Reader) -> Disclosable:
+        """One content with all that an outsider needs to check it. `Rejected` when there is none to disclose."""
+        reading, found = await self._compute(tenant, None, lambda reading: disclosable(reading, event_id, slot))
+        await self._record(reading, reader, "disclose", {"event_id": plain.uuid_text(event_id), "slot": slot})
+        return found
+
+    async def sql(self, tenant: str, query: str, reader: Reader, limits: SqlLimits | None = None) -> SqlResult:
+        """The answer to an auditor's SQL over the tenant's views."""
+        text = {"sql": without_persons(query, self._sources.keys, tenant)}
+
+        def answer(reading: Reading) -> SqlResult | Rejected:
+            try:
+                return sql.run(reading, self._sources.files, query, limits or self._limits.sql)
+            except Rejected as error:
+                return error
+
+        reading, result = await self._compute(tenant, None, answer)
+        failed = isinstance(result, Rejected)
+        touched = 0 if isinstance(result, Rejected) else len(result.rows)
+        await self._recorder.record(
+            reading.tenant.name, reader, Accessed("sql", text, touched, contents_decrypted=0, failed=failed)
+        )
+        if isinstance(result, Rejected):
+            raise result
+        return result
+
+    async def checkpoints(self, tenant: str) -> tuple[SignedCheckpoint, ...]:
+        """The newest signed checkpoints of the tenant's logs."""
+        _, found = await self._compute(
+            tenant, None, lambda reading: self._sources.checkpoints.of(reading.snapshot, reading.tenant.logs)
+        )
+        return found
+
+    async def warm(self) -> None:
+        """Follows the newest rounds, and brings the look-up index up to them."""
+        await self._in_thread(lambda: self._sources.index.catch_up(self._sources.view.refresh()))
+
+    async def close(self) -> None:
+        """Lets what is at work end."""
+        await asyncio.to_thread(self._workers.shutdown, wait=True, cancel_futures=True)
+
+    async def _compute(
+        self, tenant: str, known_at: datetime | None, answer: Callable[[Reading], T]
+    ) -> tuple[Reading, T]:
+        def work() -> tuple[Reading, T]:
+            reading = Reading(self._sources, tenant, known_at)
+            try:
+                return reading, answer(reading)
+            except FileGone:
+                # Superseded while we read: a newer snapshot names the files that hold its rows now.
+                reading = Reading(self._sources, tenant, known_at)
+                return reading, answer(reading)
+
+        return await self._in_thread(work)
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._workers, work)
+
+    async def _record(self, reading: Reading, reader: Reader, kind: QueryKind, query: Mapping[str, Any]) -> None:
+        touched = reading.touched
+        await self._recorder.record(
+            reading.tenant.name,
+            reader,
+            Accessed(kind, {kind: query}, len(touched.events), touched.decrypted),
+        )
+
+
+def _asked(reading: Reading, selector: Selector, window: Window, known_at: datetime | None) -> dict[str, Any]:
+    """A selector as it is recorded: a person by pseudonym."""
+    value = selector.value
+    if selector.kind == "user":
+        pseudonym = reading.pseudonym(selector.value)
+        value = "unknown person" if pseudonym is None else f"pseudonym:{pseudonym.hex()}"
+    return {selector.kind: value, "window": plain.window(window), "known_at": plain.time_text(known_at)}
