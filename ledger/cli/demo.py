@@ -27,7 +27,8 @@ from ledger.v1.event_pb2 import CapturePath
 TENANT = "shop"
 USER = CUSTOMERS[0]
 READER = ("--reader", "auditor.jo", "--role", "auditor", "--case", "INC-2207")
-TOOLS = "SELECT tool, side_effect, outcome, count(*) AS calls FROM tool_calls GROUP BY ALL ORDER BY ALL"
+DISCLOSED = "SELECT event_id_uuid FROM tool_calls WHERE tool = 'issue_refund' AND phase = 'started' LIMIT 1"
+TOOLS = "SELECT tool, side_effect, phase, outcome, count(*) AS calls FROM tool_calls GROUP BY ALL ORDER BY ALL"
 
 
 @click.command(short_help="Show all of it, on an embedded log, in a minute.")
@@ -60,6 +61,11 @@ def _folder(home: Path | None) -> Iterator[Path]:
         yield Path(folder) / "ledger"
 
 
+def _copy(segments: Path, to: Path) -> Path:
+    shutil.copytree(segments, to)
+    return to
+
+
 class _Demo:
     """The acts, one a method."""
 
@@ -69,6 +75,7 @@ class _Demo:
         self._stage = Stage(home)
         self._keep = home / "kept-elsewhere"
         self._receipts = self._keep / "receipts.bin"
+        self._checkpoint = self._keep / "checkpoint.txt"
         self._seen: list[str] = []
 
     def run(self) -> None:
@@ -139,10 +146,21 @@ class _Demo:
         if "sql" in self._known:
             self._stage.title("An auditor's SQL, in a sealed process, inside one tenant")
             self._stage.run("sql", TOOLS, "--tenant", TENANT, *READER, "--to", address)
+            self._seen.append("an auditor's SQL, read-only, in a sealed process; every reading is itself an event")
         self._stage.await_sealed()
 
     def _disclose(self) -> None:
-        return
+        """One content, to somebody who gets neither a key nor the ledger."""
+        if not {"disclose", "check-disclosure", "sql"} <= self._known:
+            return
+        self._stage.title("Disclose one content to an outsider, who checks it without ledger or keys")
+        found = self._stage.json("sql", DISCLOSED, "--tenant", TENANT, *READER)
+        tenant = self._stage.json("tenant", "show", TENANT)
+        file = str(self._keep / "disclosure.json")
+        self._stage.run("disclose", found[0]["event_id_uuid"], "intent", "-o", file, "--tenant", TENANT, *READER)
+        self._stage.run("check-disclosure", file, "--key", tenant["logs"][0]["verifier_keys"][0])
+        self._seen.append("one content disclosed and checked outside, against the signed checkpoint alone")
+        self._stage.run("seal", "--drain", show=False)
 
     def _verify(self) -> None:
         self._stage.title("Verify all of it, down to every column and content")
@@ -150,22 +168,25 @@ class _Demo:
         self._seen.append("verify --full passed: signatures, trees, chains, columns, contents, receipts")
 
     def _tamper(self) -> None:
-        self._stage.title("Tamper with a copy: does verification name it?")
+        self._stage.title("Tamper with copies: does verification name it?")
         segments = self._home / "segments"
         copies = self._home / "tampered"
         trust = ("--trust", str(self._home / "trust.json"))
-        for name, tamper in (("bit", flip_bit), ("end", lambda copy: cut_end(copy, keep=1))):
-            copy = copies / name
-            shutil.copytree(segments, copy)
-            self._stage.say(f"In a copy: {tamper(copy)}.")
-            kept: tuple[str, ...] = ()
-            if name == "end":
-                kept = ("--receipts", str(self._receipts))
-                self._stage.say("The files that are left agree with each other; receipts kept elsewhere do not.")
-            self._stage.run("verify", "--full", "--segments", str(copy), *trust, *kept, expected=(EXIT_FINDING,))
-            click.echo()
+        self._stage.say(f"In a copy: {flip_bit(_copy(segments, copies / 'bit'))}.")
+        self._verify_copy(copies / "bit", *trust)
+        if "checkpoint" in self._known:
+            self._stage.run("checkpoint", "--tenant", TENANT, "-o", str(self._checkpoint))
+            self._stage.say(
+                f"In another copy: {cut_end(_copy(segments, copies / 'end'), keep=1)}. What is left agrees with "
+                "itself; a checkpoint that was kept elsewhere knows better."
+            )
+            self._verify_copy(copies / "end", *trust, "--since", str(self._checkpoint))
         shutil.rmtree(copies)
-        self._seen.append("both tampers named: a bit turned over, and a ledger that lost its end")
+
+    def _verify_copy(self, copy: Path, *arguments: str) -> None:
+        report = self._stage.json("verify", "--segments", str(copy), *arguments, expected=(EXIT_FINDING,))
+        self._stage.run("verify", "--full", "--segments", str(copy), *arguments, expected=(EXIT_FINDING,))
+        self._seen.append(f"tamper named: {report['findings'][0]['rule']} at {report['findings'][0]['where']}")
 
     def _summary(self) -> None:
         self._stage.title("In short")

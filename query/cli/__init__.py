@@ -1,0 +1,13 @@
+"""The commands that answer questions.
+
+| module      | owns                                                                          |
+| ----------- | ----------------------------------------------------------------------------- |
+| `answering` | one question: its options, its home, its reader, its Access event          |
+| `stories`   | `reconstruct`, `replay`, `find`                                               |
+| `evidence`  | `checkpoint`, `prove`, `disclose`                                             |
+| `tables`    | `sql`                                                                         |
+| `serving`   | `serve-query`                                                                 |
+
+They read the home's files and key store directly: no server has to run. What an answer shows is recorded before it is
+given, through the gateway at `--to`, else by a gateway of the command's own on the home's event log.
+"""

@@ -1,0 +1,152 @@
+"""Asking one question on the command line: open the home, let `query.service` find the answer and record the access.
+
+The access is recorded through the gateway at `--to`. Without it the command runs a gateway of its own, on a free port
+of the loopback interface and only for this one event: so the access lands in this home's event log whatever runs, or
+does not run, on this machine. It is sealed like every event, once a sealer runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from ledger.cli.options import Command, home_option, json_option, open_home, tenant_option
+from ledger.cli.running import run
+from ledger.errors import Unavailable
+from ledger.gateway.server import run_gateway
+from ledger.home import Home
+from ledger.v1 import event_pb2 as pb
+from query.access import GatewayPublisher, Reader
+from query.opening import sources
+from query.service import Queries, QueryLimits
+
+T = TypeVar("T")
+GATEWAY_START_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question's circumstances."""
+
+    home: Path
+    tenant: str
+    to: str | None
+    reader: str | None
+    role: str
+    case_id: str
+
+    def who(self) -> Reader:
+        """Who reads: as said, else whoever runs the command."""
+        return Reader(self.reader or getpass.getuser(), self.role, self.case_id)
+
+
+def answer(asked: Asked, question: Callable[[Queries, Reader], Awaitable[T]]) -> T:
+    """The answer, its Access durable. `Unavailable` when that can't be."""
+    return run(_answer(asked, question))
+
+
+async def _answer(asked: Asked, question: Callable[[Queries, Reader], Awaitable[T]]) -> T:
+    who = asked.who()
+    home = open_home(asked.home)
+    config = home.config()
+    with home.keys(config) as keys:
+        queries = Queries(sources(config, keys), _Publisher(home, asked.to), QueryLimits.of(config.query), workers=1)
+        try:
+            return await question(queries, who)
+        finally:
+            await queries.close()
+
+
+class _Publisher:
+    """Publishes to the gateway that was named, else to one of its own."""
+
+    def __init__(self, home: Home, to: str | None) -> None:
+        self._home = home
+        self._to = to
+
+    async def publish(self, tenant: str, event: pb.Event) -> None:
+        """See `query.access.AccessPublisher`."""
+        async with _gateway(self._home, self._to) as address:
+            publisher = GatewayPublisher(address)
+            try:
+                await publisher.publish(tenant, event)
+            finally:
+                await publisher.close()
+
+
+@asynccontextmanager
+async def _gateway(home: Home, to: str | None) -> AsyncIterator[str]:
+    """The address of the gateway that takes the access."""
+    if to is not None:
+        yield to
+        return
+    config = home.config(
+        flags={"gateway.listen": "127.0.0.1:0", "gateway.metrics_listen": "127.0.0.1:0", "gateway.reflection": False}
+    )
+    stop = asyncio.Event()
+    addresses: asyncio.Queue[str] = asyncio.Queue()
+    serving = asyncio.create_task(run_gateway(home, config, stop, addresses.put_nowait))
+    ready = asyncio.create_task(addresses.get())
+    try:
+        await asyncio.wait([serving, ready], timeout=GATEWAY_START_S, return_when=asyncio.FIRST_COMPLETED)
+        if not ready.done():
+            if serving.done():
+                serving.result()
+            raise Unavailable("the access could not be recorded in time, so the answer is not given")
+        yield ready.result()
+    finally:
+        ready.cancel()
+        stop.set()
+        await serving
+
+
+def question_options(command: Command) -> Command:
+    """`--home`, `--tenant`, `--to`, `--reader`, `--role`, `--case`, `--json`, passed as `asked: Asked, as_json`."""
+
+    def with_asked(
+        home: Path, tenant: str, to: str | None, reader: str | None, role: str, case_id: str, **rest: Any
+    ) -> Any:
+        return command(asked=Asked(home, tenant, to, reader, role, case_id), **rest)
+
+    with_asked.__name__, with_asked.__doc__ = command.__name__, command.__doc__
+    with_asked.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
+    decorated: Any = with_asked
+    for option in (
+        json_option,
+        click.option("--case", "case_id", default="", metavar="ID", help="The case or purpose, recorded."),
+        click.option("--role", default="", help="In which role, recorded."),
+        click.option("--reader", help="Who reads, recorded. Default: your user name."),
+        click.option(
+            "--to", metavar="HOST:PORT", help="Record the access through this gateway. Default: one of its own."
+        ),
+        tenant_option,
+        home_option,
+    ):
+        decorated = option(decorated)
+    return decorated  # type: ignore[no-any-return]
+
+
+class Moment(click.ParamType[datetime]):
+    """A time in RFC 3339; UTC where it names no zone."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            at = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail("expected a time such as 2026-05-15T15:00:00Z", param, ctx)
+        return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+
+
+MOMENT = Moment()

@@ -1,0 +1,76 @@
+"""The commands `checkpoint`, `prove` and `disclose`: evidence to take away."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from uuid import UUID
+
+import click
+
+from ledger.cli.options import home_option, json_option, tenant_option
+from ledger.cli.output import print_json
+from ledger.errors import Unavailable
+from query import plain
+from query.cli.answering import Asked, answer, question_options
+
+OUT = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command(short_help="The newest signed checkpoints of a tenant's logs.")
+@home_option
+@tenant_option
+@click.option("-o", "--output", type=OUT, help="Write the signed note to this file; for a tenant with one log.")
+@json_option
+def checkpoint(home: Path, tenant: str, output: Path | None, as_json: bool) -> None:
+    """Print the newest signed checkpoint of each log of a tenant: a C2SP signed note.
+
+    Keep it elsewhere: audit-ledger verify --since FILE then shows whether the ledger still goes on from it.
+
+    \b
+    Examples:
+      audit-ledger checkpoint --tenant acme -o checkpoint.txt
+      audit-ledger checkpoint --tenant acme --json
+    """
+    asked = Asked(home, tenant, None, None, "", "")
+    found = answer(asked, lambda queries, _: queries.checkpoints(tenant))
+    notes = [each.note for each in found if each.note is not None]
+    if as_json:
+        print_json([plain.checkpoint(each) for each in found])
+    elif output is None:
+        click.echo("\n".join(notes), nl=False)
+    if len(notes) < len(found) or not found:
+        raise Unavailable(f"tenant {tenant}: {'no signed note is there yet' if found else 'nothing is sealed yet'}")
+    if output is not None:
+        if len(notes) != 1:
+            raise click.UsageError(f"--output: tenant {tenant} has {len(notes)} logs, and a file holds one checkpoint")
+        output.write_text(notes[0], "utf-8")
+        click.echo(f"checkpoint of {found[0].size} events written to {output}", err=True)
+
+
+@click.command(short_help="An offline proof for one event.")
+@click.argument("event_id", type=click.UUID)
+@question_options
+@click.option("-o", "--output", type=OUT, help="Write the proof to this file, the payload to FILE.payload.")
+def prove(asked: Asked, as_json: bool, event_id: UUID, output: Path | None) -> None:
+    """Prove that an event is in its log: a C2SP tlog-proof bundle, with the signed checkpoint in it.
+
+    The leaf is SHA-256(0x00 || payload); --json gives the payload in hex, -o writes it beside the proof.
+
+    \b
+    Examples:
+      audit-ledger prove 01981b2e-7c1f-7d40-9c62-5a8f3e0b7a11 --tenant acme -o proof.txt
+      audit-ledger prove 01981b2e-7c1f-7d40-9c62-5a8f3e0b7a11 --tenant acme --json
+    """
+    proven = answer(asked, lambda queries, reader: queries.prove(asked.tenant, event_id.bytes, reader))
+    if output is not None:
+        payload = output.with_name(output.name + ".payload")
+        output.write_text(proven.proof, "utf-8")
+        payload.write_bytes(proven.payload)
+    if as_json:
+        print_json(proven.to_json())
+    elif output is None:
+        click.echo(proven.proof, nl=False)
+    else:
+        click.echo(f"event {event_id}, index {proven.index} of {proven.log.origin}")
+        click.echo(f"leaf {proven.event.leaf_hash.hex()}")
+        click.echo(f"proof written to {output}, payload to {payload}")

@@ -1,0 +1,184 @@
+"""The commands `reconstruct`, `replay` and `find`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import click
+
+from ledger.cli.options import EXIT_FINDING, Command
+from ledger.cli.output import print_json, width
+from ledger.record.payload import KINDS
+from query import plain, render, render_timeline
+from query.cli.answering import MOMENT, Asked, answer, question_options
+from query.find import LIMIT_DEFAULT, LIMIT_MAX, Filters
+from query.governance import ALWAYS
+from query.story import Selector, SelectorKind, Story, Window
+
+_KINDS: tuple[SelectorKind, ...] = ("user", "session", "correlation", "event")
+
+
+def _selector_options(command: Command) -> Command:
+    """What a story is looked up by, and in which bounds."""
+    options = (
+        click.option("--user", help="Everything about this person, by the identifier the services use."),
+        click.option("--session", help="One session."),
+        click.option("--correlation", help="One correlation id."),
+        click.option("--event", metavar="UUID", help="One event and what belongs to it."),
+        click.option("--from", "start", type=MOMENT, help="Only what happened from then on."),
+        click.option("--to-time", "end", type=MOMENT, help="Only what happened before."),
+        click.option("--known-at", type=MOMENT, help="Only what was sealed by then."),
+        click.option("--metadata-only", is_flag=True, help="Leave contents closed."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _selector(given: dict[str, Any]) -> Selector:
+    """The one selector among the command's arguments, taken out of them."""
+    said = [(kind, given.pop(kind)) for kind in _KINDS]
+    chosen = [(kind, value) for kind, value in said if value is not None]
+    if len(chosen) != 1:
+        raise click.UsageError("expected exactly one of --user, --session, --correlation, --event")
+    return Selector(*chosen[0])
+
+
+@click.command(short_help="What happened, what governed it, and the proof of each event.")
+@question_options
+@_selector_options
+def reconstruct(
+    asked: Asked,
+    as_json: bool,
+    start: datetime | None,
+    end: datetime | None,
+    known_at: datetime | None,
+    metadata_only: bool,
+    **selected: Any,
+) -> None:
+    """Reconstruct a user's, session's, case's or event's story: each step with model, prompt and its approved text,
+    input, output, tools, who had approved what, and the proof of each event.
+
+    Exit code 1 when an event of it is not proven.
+
+    For people, what governed a step is told in full where it first takes part; --json tells it with every step.
+
+    \b
+    Examples:
+      audit-ledger reconstruct --user mia_lindqvist --tenant acme --case INC-2207
+      audit-ledger reconstruct --session chat-1002 --tenant acme --known-at 2026-05-15T15:00:00Z --json
+    """
+    selector, window = _selector(selected), Window(start, end)
+    told = answer(
+        asked,
+        lambda queries, reader: queries.reconstruct(
+            asked.tenant, selector, reader, window=window, known_at=known_at, metadata_only=metadata_only
+        ),
+    )
+    if as_json:
+        print_json(plain.story(told))
+    else:
+        click.echo(render.story(_told_once(told), width()), nl=False)
+    if not told.proven:
+        raise click.exceptions.Exit(EXIT_FINDING)
+
+
+@click.command(short_help="An incident as a timeline, with the state of what governed it.")
+@question_options
+@_selector_options
+@click.option("--state-at", type=MOMENT, help="State of prompts, models and policies then. Default: at the last event.")
+def replay(
+    asked: Asked,
+    as_json: bool,
+    start: datetime | None,
+    end: datetime | None,
+    known_at: datetime | None,
+    metadata_only: bool,
+    state_at: datetime | None,
+    **selected: Any,
+) -> None:
+    """Replay an incident: one line an event, what was started and never ended, and which prompt, model and policy were
+    in effect, since when and by whom.
+
+    Exit code 1 when an event of it is not proven.
+
+    \b
+    Examples:
+      audit-ledger replay --correlation case-chat-1002 --tenant acme
+      audit-ledger replay --user mia_lindqvist --tenant acme --state-at 2026-05-15T15:00:00Z --json
+    """
+    selector, window = _selector(selected), Window(start, end)
+    told = answer(
+        asked,
+        lambda queries, reader: queries.replay(
+            asked.tenant,
+            selector,
+            reader,
+            window=window,
+            known_at=known_at,
+            state_at=state_at,
+            metadata_only=metadata_only,
+        ),
+    )
+    if as_json:
+        print_json(told.to_json())
+    else:
+        click.echo(render_timeline.replay(told, width()), nl=False)
+    if not told.story.proven:
+        raise click.exceptions.Exit(EXIT_FINDING)
+
+
+@click.command(short_help="Events by kind, time, vendor, model, tool or policy: metadata only.")
+@question_options
+@click.option("--kind", "kinds", multiple=True, type=click.Choice(list(KINDS)), help="Of this kind; can be repeated.")
+@click.option("--vendor", help="Requests to this vendor.")
+@click.option("--model", help="Requests of this model, asked for or answered.")
+@click.option("--tool", help="Calls of this tool.")
+@click.option("--policy-version", help="Captured or decided under this version of a policy.")
+@click.option("--from", "start", type=MOMENT, help="Only what happened from then on.")
+@click.option("--to-time", "end", type=MOMENT, help="Only what happened before.")
+@click.option("--limit", type=click.IntRange(1, LIMIT_MAX), default=LIMIT_DEFAULT, show_default=True)
+def find(
+    asked: Asked,
+    as_json: bool,
+    kinds: tuple[str, ...],
+    vendor: str | None,
+    model: str | None,
+    tool: str | None,
+    policy_version: str | None,
+    start: datetime | None,
+    end: datetime | None,
+    limit: int,
+) -> None:
+    """Find events; their contents stay closed.
+
+    \b
+    Examples:
+      audit-ledger find --tenant acme --tool issue_refund
+      audit-ledger find --tenant acme --kind change --from 2026-05-01T00:00:00Z --json
+    """
+    filters = Filters(kinds, Window(start, end), vendor, model, tool, policy_version)
+    found = answer(asked, lambda queries, reader: queries.find(asked.tenant, filters, reader, limit))
+    if as_json:
+        print_json({"events": [plain.event(each) for each in found.events], "more": found.more})
+    else:
+        click.echo(render_timeline.finds(found, width()), nl=False)
+
+
+def _told_once(story: Story) -> Story:
+    """The story with what is behind an artifact only where it first takes part; prompts, models and flags stay."""
+    told: set[tuple[str, str, str | None, tuple[bytes, ...]]] = set()
+    steps = []
+    for step in story.steps:
+        governance = []
+        for each in step.governance:
+            key = (each.kind, each.artifact_id, each.revision, tuple(act.event.event_id for act in each.changes))
+            if key not in told:
+                governance.append(each)
+            elif each.kind in ALWAYS or each.flags:
+                governance.append(replace(each, changes=(), text=None, text_unavailable=None))
+            told.add(key)
+        steps.append(replace(step, governance=tuple(governance)))
+    return replace(story, steps=tuple(steps))
