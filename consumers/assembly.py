@@ -229,13 +229,21 @@ def _events(
         "sealed_at": pa.array(np.full(len(order), sealed_at_us, np.int64)).cast(pa.timestamp("us", tz="UTC")),
         "partition": np.full(len(order), state.partition, np.int64),
         "offset": admitted.offsets[order],
-        "leaf_hash": [admitted.leaves[at] for at in order],
-        "chain_hash": laid.chains,
+        "leaf_hash": _digests([admitted.leaves[at] for at in order]),
+        "chain_hash": _digests(laid.chains),
         "mark": pa.array([identified.marks.get(int(at)) for at in order], pa.string()),
         "subject": first_person(columns),
         "payload": [admitted.payloads[at] for at in order],
     }
     return events_table(ledger, columns)
+
+
+def _digests(values: list[bytes]) -> pa.Array:
+    """32-byte values as an Arrow column, without an object a value."""
+    offsets = np.arange(0, 32 * (len(values) + 1), 32, dtype=np.int32)
+    return pa.BinaryArray.from_buffers(
+        pa.binary(), len(values), [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(values))]
+    )
 
 
 def _contents(admitted: Admitted, laid: _Layout, events: pa.Table) -> pa.Table | None:
@@ -247,7 +255,8 @@ def _contents(admitted: Admitted, laid: _Layout, events: pa.Table) -> pa.Table |
     if not len(kept):
         return None
     kept = kept[np.argsort(rows[kept], kind="stable")]
-    contents = admitted.contents.take(pa.array(kept))
+    in_order = np.array_equal(kept, np.arange(admitted.contents.num_rows))
+    contents = admitted.contents if in_order else admitted.contents.take(pa.array(kept))
     of_event = pa.array(rows[kept])
     columns = {
         "log_id": events["log_id"].take(of_event),
