@@ -36,6 +36,9 @@ NAMES = st.text("abcxyz0189-._/:éß漢", min_size=1, max_size=12)
 IDENTIFIERS = st.text("ЖЩЮ", min_size=4, max_size=8)
 """Letters that no name has, so that a name never holds one by chance."""
 
+CAPTURED = "ѮѰ"
+"""In front of every content, and nowhere else."""
+
 EVENT_IDS = st.tuples(st.integers(0, 2**48 - 1), st.sampled_from([7, 8]), st.binary(min_size=10, max_size=10)).map(
     lambda parts: (
         parts[0].to_bytes(6, "big")
@@ -123,7 +126,7 @@ def _valid_one(field: Any) -> st.SearchStrategy[Any]:
     if field.type == F.TYPE_BYTES:
         length = ID_BYTES.get(field.name, 16)
         if field.name == "data":
-            return st.binary(max_size=60)
+            return st.binary(max_size=60).map(lambda data: CAPTURED.encode() + data)
         return st.binary(min_size=length, max_size=length)
     if field.type == F.TYPE_ENUM:
         least = 1 if field.name in REQUIRED else 0
@@ -144,7 +147,7 @@ def _valid_text(field: Any) -> st.SearchStrategy[str]:
     if field.name in ("identifier", "persons"):
         return IDENTIFIERS
     if field.name == "text":
-        return st.text(st.characters(exclude_categories=("Cs",)), max_size=40)
+        return st.text(st.characters(exclude_categories=("Cs",)), max_size=40).map(lambda text: CAPTURED + text)
     if field.name == "month":
         return st.just("2026-11")
     return NAMES
