@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from ledger.checkpoint import Checkpoint
-from ledger.errors import IntegrityError, Misconfigured, Rejected
+from ledger.errors import IntegrityError, Rejected
 from ledger.keys.provider import ScopeKeys
 from ledger.record.content import OpenedContent
 from ledger.record.payload import decode_payload
@@ -35,6 +35,10 @@ from query.view import LedgerView, LogView, Snapshot
 EVENTS_MAX = 10_000
 """At most this many events take part in one answer."""
 _CHUNK = 1_000
+
+
+class UnknownTenant(Rejected):
+    """There is no such tenant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ class Reading:
     def __init__(self, sources: Sources, tenant: str, known_at: datetime | None = None) -> None:
         found = sources.tenants.get(tenant)
         if found is None:
-            raise Misconfigured(f"tenant {tenant!r}: there is none of this name")
+            raise UnknownTenant("tenant", "there is no such tenant")
         self.tenant: Tenant = found
         self.known_at = known_at
         self.snapshot: Snapshot = sources.view.refresh()

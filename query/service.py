@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from ledger import __version__
 from ledger.config.settings import QueryConfig
-from ledger.errors import Rejected
+from ledger.errors import Rejected, Unavailable
 from query import find as finding
 from query import plain, sql
 from query.access import Accessed, AccessPublisher, AccessRecorder, QueryKind, Reader, without_persons
@@ -33,6 +33,13 @@ from query.story import Selector, SignedCheckpoint, Story, Window
 T = TypeVar("T")
 EVER = Window()
 WORKERS = 4
+AT_WORK_MAX = 32
+"""Answers being worked out or waiting for a worker, those whose callers gave up among them."""
+BUSY_RETRY_MS = 200
+
+
+class Busy(Unavailable):
+    """Too much is being worked out already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,7 @@ class Queries:
         self._recorder = AccessRecorder(publisher, __version__)
         self._limits = limits
         self._workers = ThreadPoolExecutor(workers, thread_name_prefix="query")
+        self._at_work = 0
 
     async def reconstruct(
         self,
@@ -195,7 +203,18 @@ class Queries:
         return await self._in_thread(work)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._workers, work)
+        if self._at_work >= AT_WORK_MAX:
+            raise Busy(f"{self._at_work} answers are being worked out already", BUSY_RETRY_MS)
+        self._at_work += 1
+        future = asyncio.get_running_loop().run_in_executor(self._workers, work)
+        # A caller who gives up does not stop the thread: the place is free when that has ended.
+        future.add_done_callback(self._ended)
+        return await asyncio.shield(future)
+
+    def _ended(self, future: asyncio.Future[T]) -> None:
+        self._at_work -= 1
+        if not future.cancelled():
+            future.exception()
 
     async def _record(self, reading: Reading, reader: Reader, kind: QueryKind, query: Mapping[str, Any]) -> None:
         touched = reading.touched

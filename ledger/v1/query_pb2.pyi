@@ -200,12 +200,14 @@ class FindResponse(_message.Message):
     def __init__(self, events: _Optional[_Iterable[_Union[SealedEvent, _Mapping]]] = ..., more: _Optional[bool] = ...) -> None: ...
 
 class ProveRequest(_message.Message):
-    __slots__ = ("tenant", "event_id")
+    __slots__ = ("tenant", "event_id", "reader")
     TENANT_FIELD_NUMBER: _ClassVar[int]
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    READER_FIELD_NUMBER: _ClassVar[int]
     tenant: str
     event_id: bytes
-    def __init__(self, tenant: _Optional[str] = ..., event_id: _Optional[bytes] = ...) -> None: ...
+    reader: Reader
+    def __init__(self, tenant: _Optional[str] = ..., event_id: _Optional[bytes] = ..., reader: _Optional[_Union[Reader, _Mapping]] = ...) -> None: ...
 
 class ProveResponse(_message.Message):
     __slots__ = ("proof", "payload")

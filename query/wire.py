@@ -1,0 +1,163 @@
+"""Questions and answers as the query service's messages."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from ledger.errors import Rejected
+from ledger.v1 import query_pb2
+from query import plain
+from query.access import Reader
+from query.evidence import ContentView, SealedEvent
+from query.find import LIMIT_DEFAULT, Filters, Finds
+from query.governance import Governed
+from query.plain import uuid_text
+from query.story import Selector, SignedCheckpoint, Step, Story, Window
+
+_PROOFS = {"proven": query_pb2.PROOF_STATE_PROVEN, "failed": query_pb2.PROOF_STATE_FAILED}
+
+
+def selector(message: query_pb2.Selector) -> Selector:
+    """What a story is looked up by."""
+    match message.WhichOneof("by"):
+        case "user":
+            return Selector("user", _said(message.user, "selector.user"))
+        case "session_id":
+            return Selector("session", _said(message.session_id, "selector.session_id"))
+        case "correlation_id":
+            return Selector("correlation", _said(message.correlation_id, "selector.correlation_id"))
+        case "event_id":
+            return Selector("event", uuid_text(event_id(message.event_id, "selector.event_id")))
+        case _:
+            raise Rejected("selector", "is required: a user, session, correlation id or event")
+
+
+def event_id(value: bytes, field: str) -> bytes:
+    """16 bytes."""
+    if len(value) != 16:
+        raise Rejected(field, f"expected 16 bytes, got {len(value)}")
+    return value
+
+
+def reader(message: query_pb2.Reader) -> Reader:
+    """Who reads."""
+    return Reader(message.name, message.role, message.case_id)
+
+
+def window(request: Any) -> Window:
+    """The fields `from` and `to` of a request."""
+    return Window(moment(request, "from"), moment(request, "to"))
+
+
+def moment(request: Any, field: str) -> datetime | None:
+    """A time, None where unset."""
+    if not request.HasField(field):
+        return None
+    try:
+        found: datetime = getattr(request, field).ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise Rejected(field, "is not a valid timestamp (years 1 to 9999)") from None
+    return found
+
+
+def filters(request: query_pb2.FindRequest) -> tuple[Filters, int]:
+    """What to find, and how much of it."""
+    found = Filters(
+        kinds=tuple(request.kinds),
+        window=window(request),
+        vendor=request.vendor or None,
+        model=request.model or None,
+        tool=request.tool or None,
+        policy_version=request.policy_version or None,
+    )
+    return found, request.limit or LIMIT_DEFAULT
+
+
+def reconstruction(told: Story) -> query_pb2.Reconstruction:
+    """A story."""
+    message = query_pb2.Reconstruction(
+        steps=[_step(each) for each in told.steps],
+        checkpoints=notes(told.checkpoints),
+        json=json.dumps(told.to_json(), ensure_ascii=False),
+    )
+    if told.known_at is not None:
+        message.known_at.CopyFrom(_timestamp(told.known_at))
+    return message
+
+
+def finds(found: Finds) -> query_pb2.FindResponse:
+    """What was found."""
+    return query_pb2.FindResponse(events=[sealed_event(each) for each in found.events], more=found.more)
+
+
+def notes(checkpoints: tuple[SignedCheckpoint, ...]) -> list[str]:
+    """The signed notes there are."""
+    return [each.note for each in checkpoints if each.note is not None]
+
+
+def sealed_event(event: SealedEvent) -> query_pb2.SealedEvent:
+    """One event."""
+    message = query_pb2.SealedEvent(
+        event_id=event.event_id,
+        kind=event.kind,
+        log_origin=event.log.origin,
+        index=event.index,
+        leaf_hash=event.leaf_hash,
+        received_at=_timestamp(event.received_at),
+        sealed_at=_timestamp(event.sealed_at),
+        proof_state=_PROOFS.get(event.proof.state, query_pb2.PROOF_STATE_UNSPECIFIED),
+        payload=event.payload,
+        contents=[_content(each) for each in event.contents],
+    )
+    if event.occurred_at is not None:
+        message.occurred_at.CopyFrom(_timestamp(event.occurred_at))
+    return message
+
+
+def _said(value: str, field: str) -> str:
+    if not value.strip():
+        raise Rejected(field, "is empty")
+    return value
+
+
+def _content(content: ContentView) -> query_pb2.OpenedContent:
+    return query_pb2.OpenedContent(
+        slot=content.slot,
+        state=content.state,
+        media_type=content.media_type or "",
+        size=content.size or 0,
+        original_size=content.original_size or 0,
+        data=content.data,
+        unavailable=content.unavailable or "",
+    )
+
+
+def _step(step: Step) -> query_pb2.Step:
+    """One step. `event` is its first; all of them, with their contents, stand in `json`."""
+    return query_pb2.Step(
+        event=sealed_event(step.events[0]),
+        governance=[_governance(each) for each in step.governance],
+        flags=[f"{flag.code}: {flag.detail}" for flag in step.flags],
+        json=json.dumps(plain.step(step), ensure_ascii=False),
+    )
+
+
+def _governance(governed: Governed) -> query_pb2.Governance:
+    return query_pb2.Governance(
+        artifact_kind=f"ARTIFACT_KIND_{governed.kind.upper()}",
+        artifact_id=governed.artifact_id,
+        revision=governed.revision or "",
+        changes=[sealed_event(act.event) for act in governed.changes],
+        text=governed.text,
+        flags=[f"{flag.code}: {flag.detail}" for flag in governed.flags],
+    )
+
+
+def _timestamp(at: datetime) -> Timestamp:
+    message = Timestamp()
+    message.FromDatetime(at)
+    return message
