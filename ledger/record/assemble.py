@@ -168,32 +168,27 @@ def assemble(
         if ciphertext is not None:
             ciphertexts.append((content.slot, ciphertext))
             commitments[content.slot] = descriptor["commitment"]
-    payload = encode_payload(
-        {
-            **submission.envelope,
-            "tenant": reception.tenant,
-            "shard": reception.shard,
-            "received_at": reception.received_at_us,
-            "clock_skewed": _is_ahead(submission, reception.received_at_us),
-            "submitted_by": reception.submitted_by,
-            "authentication_method": reception.authentication_method,
-            "gateway_id": reception.gateway_id,
-            "gateway_build": reception.gateway_build,
-            "actor_user": _pseudonym(grant, submission.actor_user),
-            "subjects": [
-                {"pseudonym": _pseudonym(grant, identifier), "relation": relation}
-                for identifier, relation in submission.subjects
-            ],
-            "capture_mode": capture.mode,
-            "capture_policy_version": capture.policy_version,
-            "detected_class": "unspecified",
-            "submission_digest": digest[0],
-            "submission_key_id": digest[1],
-            "contents": descriptors,
-            **dict.fromkeys(BODY_FIELDS.values()),
-            BODY_FIELDS[submission.kind]: _with_commitments(submission, commitments),
-        }
-    )
+    values = submission.envelope.copy()
+    values["tenant"] = reception.tenant
+    values["shard"] = reception.shard
+    values["received_at"] = reception.received_at_us
+    values["clock_skewed"] = _is_ahead(submission, reception.received_at_us)
+    values["submitted_by"] = reception.submitted_by
+    values["authentication_method"] = reception.authentication_method
+    values["gateway_id"] = reception.gateway_id
+    values["gateway_build"] = reception.gateway_build
+    values["actor_user"] = _pseudonym(grant, submission.actor_user)
+    values["subjects"] = [
+        {"pseudonym": _pseudonym(grant, identifier), "relation": relation}
+        for identifier, relation in submission.subjects
+    ]
+    values["capture_mode"] = capture.mode
+    values["capture_policy_version"] = capture.policy_version
+    values["detected_class"] = "unspecified"
+    values["submission_digest"], values["submission_key_id"] = digest
+    values["contents"] = descriptors
+    values[BODY_FIELDS[submission.kind]] = _with_commitments(submission, commitments)
+    payload = encode_payload(values)
     return AssembledEvent(submission.event_id, payload, leaf_hash(payload), tuple(ciphertexts), *digest)
 
 

@@ -45,7 +45,10 @@ def _long_bytes(value: int) -> bytes:
 
 
 _READY = [_long_bytes(value) for value in range(_READY_FROM, _READY_TO)]
-"""Lengths, counts and small numbers, encoded once."""
+"""Counts and small numbers, encoded once."""
+
+_SIZES = _READY[-_READY_FROM:]
+"""The same from 0 on, for lengths."""
 
 
 def _long(value: int, parts: Parts) -> None:
@@ -62,13 +65,15 @@ def _timestamp(value: int | datetime, parts: Parts) -> None:
 
 
 def _bytes(value: bytes, parts: Parts) -> None:
-    _long(len(value), parts)
+    size = len(value)
+    parts.append(_SIZES[size] if size < _READY_TO else _long_bytes(size))
     parts.append(value)
 
 
 def _string(value: str, parts: Parts) -> None:
-    encoded = value.encode("utf-8")
-    _long(len(encoded), parts)
+    encoded = value.encode()
+    size = len(encoded)
+    parts.append(_SIZES[size] if size < _READY_TO else _long_bytes(size))
     parts.append(encoded)
 
 

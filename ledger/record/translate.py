@@ -57,8 +57,9 @@ class ContentInput:
 class Submission:
     """A submitted event that passed every check.
 
-    `envelope` and `body` hold payload fields by name; pseudonyms, commitments and the gateway's own fields are missing
-    still. `persons` are all identifiers named, without repeats; `actor_user` and `subjects` say who is who.
+    `envelope` holds every payload field by name, `body` the fields of its body; pseudonyms, commitments and what is the
+    gateway's own are None still. `persons` are all identifiers named, without repeats; `actor_user` and `subjects` say
+    who is who.
     """
 
     event_id: bytes
@@ -221,7 +222,8 @@ _ENVELOPE_PATHS = (
     ("actor_user_relation", "actor.user.relation"),
     *((attribute, path) for group in _ENVELOPE_NAMES.values() for attribute, _, path in group),
 )
-_NO_NAMES: Values = dict.fromkeys(attribute for attribute, _ in _ENVELOPE_PATHS)
+_NOTHING: Values = dict.fromkeys(each["name"] for each in PAYLOAD.definition["fields"])
+"""Every payload field, null. A copy of it never grows, here or in `assemble`."""
 
 
 def _phase(number: int) -> str:
@@ -241,7 +243,7 @@ def _envelope(event: pb.Event, kind: str) -> Values:
     sampling = number(producer, "declared_sampling", "producer.declared_sampling")
     if sampling is not None and not 0 < sampling <= 1:
         raise Rejected("producer.declared_sampling", "expected a fraction above 0, at most 1")
-    envelope = dict(_NO_NAMES)
+    envelope = _NOTHING.copy()
     for group, texts in _ENVELOPE_NAMES.items():
         if event.HasField(group):
             message = getattr(event, group)
