@@ -33,8 +33,8 @@ from ledger.v1 import ingest_pb2 as pb
 
 log = logging.getLogger(__name__)
 
-APPEND_GRACE_S = 1.0
-"""How much longer than its deadline an append may take, before it is given up as unknown."""
+LOG_SHARE = 0.9
+"""Of the time left, what the event log is told it has. One that takes longer is given up as unknown, still in time."""
 
 CALLER_MARGIN = 0.1
 CALLER_MARGIN_MAX_S = 0.5
@@ -163,8 +163,8 @@ class Publisher:
             self._metrics.appended("not_begun", 0.0, batch)
             return None
         try:
-            deadline_s = max(0.001, until - loop.time())
-            async with asyncio.timeout(deadline_s + APPEND_GRACE_S):
+            deadline_s = max(0.001, LOG_SHARE * (until - loop.time()))
+            async with asyncio.timeout_at(until):
                 first = await self._log.append(batch.log.partition, batch.records, deadline_s)
         except (OutcomeUnknown, TimeoutError) as error:
             outcome = "unknown"
