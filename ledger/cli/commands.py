@@ -6,6 +6,7 @@ import click
 
 from ledger.cli.administration import init, tenant
 from ledger.cli.demo import demo
+from ledger.cli.disclosing import check
 from ledger.cli.processes import serve, up
 from ledger.cli.publishing import import_, publish
 from ledger.cli.status import status
@@ -14,4 +15,4 @@ from ledger.cli.verifying import verify
 
 def commands() -> list[click.Command]:
     """What this package adds to `audit-ledger`."""
-    return [init, tenant, serve, up, publish, import_, verify, status, demo]
+    return [init, tenant, serve, up, publish, import_, verify, check, status, demo]

@@ -86,6 +86,7 @@ class _Demo:
             up = running.enter_context(self._stage.up(*([] if "serve-query" in self._known else ["--without-query"])))
             self._publish(up.address)
             self._reconstruct(up.address)
+            self._replay(up.address)
             self._ask(up.address)
         self._disclose()
         self._verify()
@@ -142,6 +143,15 @@ class _Demo:
         flags = sum(len(each["flags"]) for step in story["steps"] for each in step["governance"])
         self._seen.append(f"the story of one user in {len(story['steps'])} steps, {proven}, {flags} things flagged")
 
+    def _replay(self, address: str) -> None:
+        if "replay" not in self._known:
+            return
+        self._stage.title(f"Replay a session of {CUSTOMERS[2]}: something was begun and never ended")
+        self._stage.run("replay", "--session", "chat-1003", "--tenant", TENANT, *READER, "--to", address)
+        self._seen.append(
+            "an incident replayed, with what was begun and never ended, and the state of prompt and model"
+        )
+
     def _ask(self, address: str) -> None:
         if "sql" in self._known:
             self._stage.title("An auditor's SQL, in a sealed process, inside one tenant")
@@ -173,20 +183,19 @@ class _Demo:
         copies = self._home / "tampered"
         trust = ("--trust", str(self._home / "trust.json"))
         self._stage.say(f"In a copy: {flip_bit(_copy(segments, copies / 'bit'))}.")
-        self._verify_copy(copies / "bit", *trust)
+        self._verify_copy("a bit turned over", copies / "bit", *trust)
         if "checkpoint" in self._known:
             self._stage.run("checkpoint", "--tenant", TENANT, "-o", str(self._checkpoint))
             self._stage.say(
                 f"In another copy: {cut_end(_copy(segments, copies / 'end'), keep=1)}. What is left agrees with "
                 "itself; a checkpoint that was kept elsewhere knows better."
             )
-            self._verify_copy(copies / "end", *trust, "--since", str(self._checkpoint))
+            self._verify_copy("the newest rounds gone", copies / "end", *trust, "--since", str(self._checkpoint))
         shutil.rmtree(copies)
 
-    def _verify_copy(self, copy: Path, *arguments: str) -> None:
-        report = self._stage.json("verify", "--segments", str(copy), *arguments, expected=(EXIT_FINDING,))
+    def _verify_copy(self, tamper: str, copy: Path, *arguments: str) -> None:
         self._stage.run("verify", "--full", "--segments", str(copy), *arguments, expected=(EXIT_FINDING,))
-        self._seen.append(f"tamper named: {report['findings'][0]['rule']} at {report['findings'][0]['where']}")
+        self._seen.append(f"a copy tampered with, {tamper}: found and named")
 
     def _summary(self) -> None:
         self._stage.title("In short")

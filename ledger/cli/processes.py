@@ -14,6 +14,7 @@ import socket
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -75,13 +76,10 @@ def up(home: Path, listen: str | None, without_query: bool) -> None:
     where = ["--home", str(opened.path)]
     gateway_metrics = _free(config.gateway.metrics_listen, "gateway.metrics_listen")
     sealer_metrics = _free(config.sealer.metrics_listen, "sealer.metrics_listen")
-    commands = {
-        "gateway": ["serve", *where, "--metrics-listen", gateway_metrics, *(["--listen", listen] if listen else [])],
-        "sealer": ["seal", *where, "--metrics-listen", sealer_metrics],
-    }
-    if not without_query:
-        commands["query"] = ["serve-query", *where, "--listen", _free(config.query.listen, "query.listen")]
-    run_service(lambda stop: _run_all(commands, stop))
+    gateway = ["serve", *where, "--metrics-listen", gateway_metrics, *(["--listen", listen] if listen else [])]
+    sealer = ["seal", *where, "--metrics-listen", sealer_metrics]
+    query = [] if without_query else ["serve-query", *where, "--listen", _free(config.query.listen, "query.listen")]
+    run_service(lambda stop: _Group(stop).run(gateway, sealer, query))
 
 
 def _free(text: str, setting: str) -> str:
@@ -101,35 +99,53 @@ def _free(text: str, setting: str) -> str:
 class _Child:
     name: str
     process: asyncio.subprocess.Process
+    echo: asyncio.Task[None]
 
 
-async def _run_all(commands: dict[str, list[str]], stop: asyncio.Event) -> None:
-    children: list[_Child] = []
-    try:
-        for name, arguments in commands.items():
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "ledger.cli.main", *arguments, stdout=asyncio.subprocess.PIPE, process_group=0
-            )
-            children.append(_Child(name, process))
-        stopping = asyncio.create_task(stop.wait())
-        ends = {asyncio.create_task(child.process.wait()): child for child in children}
-        echoes = [asyncio.create_task(_echo(child)) for child in children]
-        await asyncio.wait([stopping, *ends], return_when=asyncio.FIRST_COMPLETED)
-        ended = [child for task, child in ends.items() if task.done()]
-        if ended and not stop.is_set():
-            code = ended[0].process.returncode
-            raise Unavailable(f"the {ended[0].name} ended with exit code {code}; its message stands above")
-    finally:
-        await _stop_all(children)
-    await asyncio.gather(*echoes)
+class _Group:
+    """The processes of one `up`."""
 
+    def __init__(self, stop: asyncio.Event) -> None:
+        self._stop = stop
+        self._children: list[_Child] = []
+        self._gateway_ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
-async def _echo(child: _Child) -> None:
-    """Passes on what a child says on standard output."""
-    if child.process.stdout is None:
-        return
-    async for line in child.process.stdout:
-        click.echo(line.decode("utf-8", "replace").rstrip("\n"))
+    async def run(self, gateway: list[str], sealer: list[str], query: list[str]) -> None:
+        """Starts them; the query server once the gateway's address is known, since it publishes there. Then waits."""
+        waits: list[asyncio.Task[Any]] = [asyncio.create_task(self._stop.wait())]
+        try:
+            waits += [await self._start("gateway", gateway), await self._start("sealer", sealer)]
+            await asyncio.wait([*waits, self._gateway_ready], return_when=asyncio.FIRST_COMPLETED)
+            if query and self._gateway_ready.done():
+                waits.append(await self._start("query server", [*query, "--gateway", self._gateway_ready.result()]))
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            ended = [child for child in self._children if child.process.returncode is not None]
+            if ended and not self._stop.is_set():
+                code = ended[0].process.returncode
+                raise Unavailable(f"the {ended[0].name} ended with exit code {code}; its message stands above")
+        finally:
+            await _stop_all(self._children)
+            self._gateway_ready.cancel()
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*(child.echo for child in self._children))
+
+    async def _start(self, name: str, arguments: list[str]) -> asyncio.Task[Any]:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "ledger.cli.main", *arguments, stdout=asyncio.subprocess.PIPE, process_group=0
+        )
+        self._children.append(_Child(name, process, asyncio.create_task(self._echo(process))))
+        return asyncio.create_task(process.wait())
+
+    async def _echo(self, process: asyncio.subprocess.Process) -> None:
+        """Passes on what a child says on standard output; the gateway's address is wanted besides."""
+        if process.stdout is None:
+            return
+        async for data in process.stdout:
+            line = data.decode("utf-8", "replace").rstrip("\n")
+            if line.startswith(READY) and not self._gateway_ready.done():
+                self._gateway_ready.set_result(line.removeprefix(READY))
+            click.echo(line)
 
 
 async def _stop_all(children: list[_Child]) -> None:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -51,7 +51,7 @@ class Stage:
     ) -> subprocess.CompletedProcess[str]:
         """Runs a command and shows it; `Unavailable` when its exit code is not an expected one."""
         if show:
-            click.secho(f"$ audit-ledger {_typed(arguments)}", fg="cyan")
+            click.secho(f"$ audit-ledger {_typed(arguments, self._width)}", fg="cyan")
         done = subprocess.run(
             _program(*arguments), env=self._environment, capture_output=True, text=True, timeout=COMMAND_S, check=False
         )
@@ -79,7 +79,7 @@ class Stage:
     def up(self, *more: str) -> Up:
         """Starts `audit-ledger up`."""
         arguments = ["up", "--listen", "127.0.0.1:0", *more]
-        click.secho(f"$ audit-ledger {_typed(arguments)} &", fg="cyan")
+        click.secho(f"$ audit-ledger {_typed(arguments, self._width)} &", fg="cyan")
         return Up(arguments, self._environment)
 
 
@@ -119,6 +119,13 @@ def _program(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "ledger.cli.main", *arguments]
 
 
-def _typed(arguments: tuple[str, ...] | list[str]) -> str:
-    """As a person would type it."""
-    return " ".join(f'"{each}"' if " " in each or "*" in each else each for each in arguments)
+def _typed(arguments: Sequence[str], width: int) -> str:
+    """As a person would type it, long lines continued."""
+    words = [f'"{each}"' if any(sign in each for sign in " *'") else each for each in arguments]
+    lines = [words[0]]
+    for word in words[1:]:
+        if len(lines[-1]) + 1 + len(word) > width - len("$ audit-ledger  \\"):
+            lines.append(word)
+        else:
+            lines[-1] += f" {word}"
+    return " \\\n    ".join(lines)

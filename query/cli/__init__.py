@@ -4,7 +4,8 @@
 | ----------- | ----------------------------------------------------------------------------- |
 | `answering` | one question: its options, its home, its reader, its Access event          |
 | `stories`   | `reconstruct`, `replay`, `find`                                               |
-| `evidence`  | `checkpoint`, `prove`, `disclose`                                             |
+| `evidence`  | `checkpoint`, `prove`                                                         |
+| `disclosing` | `disclose`                                                                   |
 | `tables`    | `sql`                                                                         |
 | `serving`   | `serve-query`                                                                 |
 
