@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from ledger.cli.administration import init, tenant
+from ledger.cli.checking import fsck
 from ledger.cli.demo import demo
 from ledger.cli.disclosing import check
 from ledger.cli.processes import serve, up
@@ -15,4 +16,4 @@ from ledger.cli.verifying import verify
 
 def commands() -> list[click.Command]:
     """What this package adds to `audit-ledger`."""
-    return [init, tenant, serve, up, publish, import_, verify, check, status, demo]
+    return [init, tenant, serve, up, publish, import_, verify, fsck, check, status, demo]

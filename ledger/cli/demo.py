@@ -148,9 +148,7 @@ class _Demo:
             return
         self._stage.title(f"Replay a session of {CUSTOMERS[2]}: something was begun and never ended")
         self._stage.run("replay", "--session", "chat-1003", "--tenant", TENANT, *READER, "--to", address)
-        self._seen.append(
-            "an incident replayed, with what was begun and never ended, and the state of prompt and model"
-        )
+        self._seen.append("an incident replayed: what was begun and never ended, which prompt and model were in effect")
 
     def _ask(self, address: str) -> None:
         if "sql" in self._known:
@@ -175,6 +173,7 @@ class _Demo:
     def _verify(self) -> None:
         self._stage.title("Verify all of it, down to every column and content")
         self._stage.run("verify", "--full", "--receipts", str(self._receipts))
+        self._stage.run("fsck")
         self._seen.append("verify --full passed: signatures, trees, chains, columns, contents, receipts")
 
     def _tamper(self) -> None:

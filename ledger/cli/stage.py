@@ -121,7 +121,13 @@ def _program(*arguments: str) -> list[str]:
 
 def _typed(arguments: Sequence[str], width: int) -> str:
     """As a person would type it, long lines continued."""
-    words = [f'"{each}"' if any(sign in each for sign in " *'") else each for each in arguments]
+    words: list[str] = []
+    for each in arguments:
+        typed = f'"{each}"' if any(sign in each for sign in " *'") else each
+        if words and words[-1].startswith("-") and " " not in words[-1] and not typed.startswith("-"):
+            words[-1] += f" {typed}"
+        else:
+            words.append(typed)
     lines = [words[0]]
     for word in words[1:]:
         if len(lines[-1]) + 1 + len(word) > width - len("$ audit-ledger  \\"):

@@ -52,7 +52,7 @@ def disclose(asked: Asked, as_json: bool, event_id: UUID, slot: str, output: Pat
         print_json({"file": str(output), "bytes": len(data), "verifier_key": str(key)})
         return
     click.echo(f"written to {output}, {len(data):,} bytes")
-    click.echo(f"checked with: audit-ledger check-disclosure {output.name} --key {key}")
+    click.echo(f"check it with: audit-ledger check-disclosure {output.name} --key {key}")
 
 
 def _signing_key(trust: TrustedKeys, origin: str, note: str) -> VerifierKey:
