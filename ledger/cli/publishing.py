@@ -22,19 +22,28 @@ from ledger.cli.options import (
 )
 from ledger.cli.output import print_json
 from ledger.cli.progress import Progress
-from ledger.cli.sending import Sender, Sent
+from ledger.cli.sending import GIVE_UP_S, Sender, Sent
 from ledger.errors import Rejected
 from ledger.importers.openai_chat import read_conversations
 from ledger.v1 import event_pb2 as pb
 
 
 def _wait_option(command: Command) -> Command:
-    """`--wait` and `--receipts FILE`."""
+    """`--wait`, `--receipts FILE` and `--give-up SECONDS`."""
     waiting = click.option("--wait", is_flag=True, help="Return when everything is sealed; print the checkpoints.")
+    giving_up = click.option(
+        "--give-up",
+        "give_up_s",
+        type=click.FloatRange(0),
+        default=GIVE_UP_S,
+        show_default=True,
+        metavar="SECONDS",
+        help="How long a gateway that is away or busy is tried again.",
+    )
     keeping = click.option(
         "--receipts", type=click.Path(path_type=Path, dir_okay=False), help="Append the signed receipts to this file."
     )
-    return keeping(waiting(command))
+    return giving_up(keeping(waiting(command)))
 
 
 @click.command(short_help="Publish events from JSON Lines.")
@@ -45,7 +54,14 @@ def _wait_option(command: Command) -> Command:
 @_wait_option
 @json_option
 def publish(
-    file: BinaryIO, home: Path, tenant: str, to: str | None, wait: bool, receipts: Path | None, as_json: bool
+    file: BinaryIO,
+    home: Path,
+    tenant: str,
+    to: str | None,
+    wait: bool,
+    receipts: Path | None,
+    give_up_s: float,
+    as_json: bool,
 ) -> None:
     """Publish FILE (or - for standard input): one event a line, in protobuf's JSON form.
 
@@ -68,7 +84,7 @@ def publish(
             except (ParseError, UnicodeDecodeError, ValueError) as error:
                 wrong.append((f"line {number}", f"is not an event in JSON ({type(error).__name__})"))
 
-    _send(events(), gateway_address(to, home), tenant, wait, receipts, as_json, wrong, {})
+    _send(events(), Sender(gateway_address(to, home), tenant, give_up_s), wait, receipts, as_json, wrong, {})
 
 
 @click.group(name="import", short_help="Import conversations and logs you already have.")
@@ -94,6 +110,7 @@ def openai_chat(
     dry_run: bool,
     wait: bool,
     receipts: Path | None,
+    give_up_s: float,
     as_json: bool,
 ) -> None:
     """Import conversations in OpenAI chat format: JSON Lines, gzipped or not, one conversation a line.
@@ -122,7 +139,7 @@ def openai_chat(
             pass
         _report(Sent(), [], as_json, wrong, counts)
     else:
-        _send(events(), gateway_address(to, home), tenant, wait, receipts, as_json, wrong, counts)
+        _send(events(), Sender(gateway_address(to, home), tenant, give_up_s), wait, receipts, as_json, wrong, counts)
 
 
 def _moment(text: str | None) -> datetime | None:
@@ -137,15 +154,13 @@ def _moment(text: str | None) -> datetime | None:
 
 def _send(
     events: Iterator[tuple[str, pb.Event]],
-    to: str,
-    tenant: str,
+    sender: Sender,
     wait: bool,
     receipts: Path | None,
     as_json: bool,
     wrong: list[tuple[str, str]],
     counts: dict[str, int],
 ) -> None:
-    sender = Sender(to, tenant)
     try:
         with Progress("published", quiet=as_json) as progress:
             for done in sender.send(events):

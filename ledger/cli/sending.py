@@ -51,7 +51,7 @@ class Sent:
 class Sender:
     """A connection to one gateway for one tenant. `close` it."""
 
-    def __init__(self, to: str, tenant: str) -> None:
+    def __init__(self, to: str, tenant: str, give_up_s: float = GIVE_UP_S) -> None:
         options = [
             ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
             ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
@@ -60,6 +60,7 @@ class Sender:
         self._stub = services.IngestServiceStub(self._channel)  # type: ignore[no-untyped-call]
         self._to = to
         self._tenant = tenant
+        self._give_up_s = give_up_s
         self.sent = Sent()
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ledger.cli.options import home_option, json_option, open_home
-from ledger.cli.output import print_json, print_table
+from ledger.cli.output import print_json, print_table, print_wrapped
 from ledger.cli.running import run
 from ledger.config import LedgerConfig
 from ledger.errors import LedgerError
@@ -19,6 +19,7 @@ from ledger.segments.history import History
 from ledger.segments.objects import FileStore
 from ledger.segments.state import PartitionState
 from ledger.tenants import Tenant
+from ledger.tiles import DerivedDamaged, Tiles
 from ledger.trust import TrustedKeys
 
 
@@ -41,10 +42,17 @@ def status(home: Path, as_json: bool) -> None:
     states = _states(config, partitions)
     bounds = run(_bounds(opened, config, partitions))
     parts = [_partition(states[each], bounds.get(each)) for each in range(partitions)]
-    sizes = [_tenant(each, states) for each in tenants]
+    sizes = [_tenant(each, states, config.ledger.derived / "tiles") for each in tenants]
+    stored = {name: _folder(path) for name, path in _folders(opened, config).items()}
     if as_json:
         print_json(
-            {"ledger": config.ledger.name, "event_log": config.ledger.event_log, "partitions": parts, "tenants": sizes}
+            {
+                "ledger": config.ledger.name,
+                "event_log": config.ledger.event_log,
+                "partitions": parts,
+                "tenants": sizes,
+                "stored": stored,
+            }
         )
         return
     click.echo(f"ledger {config.ledger.name}, event log {config.ledger.event_log}")
@@ -54,6 +62,25 @@ def status(home: Path, as_json: bool) -> None:
         print_table(
             list(rows[0]), [list(row.values()) for row in rows], right=[name for name in rows[0] if name != "tenant"]
         )
+    words = (f"{name} {each['bytes']:,} bytes in {each['files']:,} files" for name, each in stored.items())
+    print_wrapped("stored: " + ", ".join(words))
+
+
+def _folders(home: Home, config: LedgerConfig) -> dict[str, Path]:
+    """What takes room, by name."""
+    return {"segments": config.ledger.segments, "derived": config.ledger.derived, "embedded_log": home.path / "log"}
+
+
+def _folder(path: Path) -> dict[str, int]:
+    """How much a folder holds; what vanishes meanwhile is not counted."""
+    sizes = []
+    for each in path.rglob("*"):
+        try:
+            if each.is_file():
+                sizes.append(each.stat().st_size)
+        except FileNotFoundError:
+            continue
+    return {"files": len(sizes), "bytes": sum(sizes)}
 
 
 def _states(config: LedgerConfig, partitions: int) -> list[PartitionState]:
@@ -93,11 +120,20 @@ def _partition(state: PartitionState, bounds: Bounds | None) -> dict[str, Any]:
     }
 
 
-def _tenant(tenant: Tenant, states: list[PartitionState]) -> dict[str, Any]:
+def _tenant(tenant: Tenant, states: list[PartitionState], tiles: Path) -> dict[str, Any]:
     heads = [states[log.partition].head(log.log_id) for log in tenant.logs]
     return {
         "tenant": tenant.name,
         "logs": len(heads),
         "events": sum(head.size for head in heads),
         "compacted": sum(head.placed_size for head in heads),
+        "in_tiles": sum(_tiles(tiles / log.log_id.hex()) for log in tenant.logs),
     }
+
+
+def _tiles(folder: Path) -> int:
+    """How many leaves a log's derived tiles cover; none where they are damaged, since they are then made anew."""
+    try:
+        return Tiles(folder).size
+    except DerivedDamaged:
+        return 0

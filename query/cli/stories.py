@@ -13,10 +13,12 @@ from ledger.cli.output import print_json, width
 from ledger.record.payload import KINDS
 from query import plain, render, render_timeline
 from query.cli.answering import MOMENT, Asked, answer, question_options
+from query.evidence import SealedEvent
 from query.find import LIMIT_DEFAULT, LIMIT_MAX, Filters
 from query.governance import ALWAYS
 from query.story import Selector, SelectorKind, Story, Window
 
+INSTRUCTIONS = "system_instructions"
 _KINDS: tuple[SelectorKind, ...] = ("user", "session", "correlation", "event")
 
 
@@ -28,7 +30,7 @@ def _selector_options(command: Command) -> Command:
         click.option("--correlation", help="One correlation id."),
         click.option("--event", metavar="UUID", help="One event and what belongs to it."),
         click.option("--from", "start", type=MOMENT, help="Only what happened from then on."),
-        click.option("--to-time", "end", type=MOMENT, help="Only what happened before."),
+        click.option("--until", "end", type=MOMENT, help="Only what happened before."),
         click.option("--known-at", type=MOMENT, help="Only what was sealed by then."),
         click.option("--metadata-only", is_flag=True, help="Leave contents closed."),
     )
@@ -138,7 +140,7 @@ def replay(
 @click.option("--tool", help="Calls of this tool.")
 @click.option("--policy-version", help="Captured or decided under this version of a policy.")
 @click.option("--from", "start", type=MOMENT, help="Only what happened from then on.")
-@click.option("--to-time", "end", type=MOMENT, help="Only what happened before.")
+@click.option("--until", "end", type=MOMENT, help="Only what happened before.")
 @click.option("--limit", type=click.IntRange(1, LIMIT_MAX), default=LIMIT_DEFAULT, show_default=True)
 def find(
     asked: Asked,
@@ -168,8 +170,9 @@ def find(
 
 
 def _told_once(story: Story) -> Story:
-    """The story with what is behind an artifact only where it first takes part; prompts, models and flags stay."""
+    """The story with what is behind an artifact, and each system instruction, only where it first takes part."""
     told: set[tuple[str, str, str | None, tuple[bytes, ...]]] = set()
+    instructions: dict[bytes, int] = {}
     steps = []
     for step in story.steps:
         governance = []
@@ -180,5 +183,17 @@ def _told_once(story: Story) -> Story:
             elif each.kind in ALWAYS or each.flags:
                 governance.append(replace(each, changes=(), text=None, text_unavailable=None))
             told.add(key)
-        steps.append(replace(step, governance=tuple(governance)))
+        events = tuple(_instructed_once(event, step.number, instructions) for event in step.events)
+        steps.append(replace(step, governance=tuple(governance), events=events))
     return replace(story, steps=tuple(steps))
+
+
+def _instructed_once(event: SealedEvent, number: int, instructions: dict[bytes, int]) -> SealedEvent:
+    contents = []
+    for content in event.contents:
+        if content.slot == INSTRUCTIONS and content.data is not None:
+            first = instructions.setdefault(content.data, number)
+            if first != number:
+                content = replace(content, data=None, unavailable=f"it is the same as in step {first}")
+        contents.append(content)
+    return replace(event, contents=tuple(contents))
