@@ -21,7 +21,10 @@ ROUND_SUFFIX = ".round"
 _PARTITION = r"partitions/([0-9]{4}|[1-9][0-9]{4,})"
 _NUMBER = r"([0-9]{12}|[1-9][0-9]{12,})"
 _ROUND = re.compile(rf"{_PARTITION}/rounds/{_NUMBER}\.round")
-_NUMBERED = re.compile(rf"{_PARTITION}/(events|contents|statements|checkpoints)/{_NUMBER}[-.]")
+_FILE = re.compile(
+    rf"{_PARTITION}/(?:(?:events|contents)/{_NUMBER}-[0-9a-f]{{16}}\.parquet"
+    rf"|statements/{_NUMBER}-[0-9a-f]{{16}}\.bundle|checkpoints/{_NUMBER}\.checkpoints)"
+)
 
 
 def partition_folder(partition: int, part: str) -> str:
@@ -63,5 +66,5 @@ def round_number(name: str) -> int | None:
 
 def segment_number(name: str) -> int | None:
     """The round number in the name of a round's file; None when it isn't one."""
-    match = _NUMBERED.match(name)
-    return int(match[3]) if match else None
+    match = _FILE.fullmatch(name)
+    return int(match[2] or match[3] or match[4]) if match else None
