@@ -15,6 +15,7 @@ The work is done in columns; records are looked at one by one only where a colum
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -34,6 +35,9 @@ from ledger.record.schemas import EVENT_RECORDS, HEADER_BYTES, PAYLOADS, Schema
 from ledger.signed import verify
 from ledger.tenants import TenantLog
 from ledger.trust import TrustedKeys
+
+DECODE_ROWS = 4_096
+DECODE_THREADS = 2
 
 FindLog = Callable[[str], TenantLog | None]
 """A log by its origin; None when there is none."""
@@ -237,7 +241,7 @@ def _decode(
             _find_undecodable([data[row] for row in rows], rows, lambda item: schema_of(known, item, "event"), reasons)
             continue
         try:
-            tables.append(decode_columns(schema, [data[row] for row in rows]))
+            tables.append(_decode_in_parts(schema, data if len(rows) == len(data) else [data[row] for row in rows]))
         except NotColumnar:
             _find_undecodable([data[row] for row in rows], rows, decode, reasons)
     if reasons:
@@ -247,6 +251,15 @@ def _decode(
         return _Decoded(schemas, tables[0])
     order = np.argsort(np.concatenate([np.array(rows) for rows in rows_of.values()]), kind="stable")
     return _Decoded(schemas, pa.concat_tables(tables, promote_options="default").take(pa.array(order)))
+
+
+def _decode_in_parts(schema: Schema, data: list[bytes]) -> pa.Table:
+    """`decode_columns` on parts that fit a processor's cache, two at a time: decoding leaves the interpreter free."""
+    parts = [data[at : at + DECODE_ROWS] for at in range(0, len(data), DECODE_ROWS)]
+    if len(parts) == 1:
+        return decode_columns(schema, data)
+    with ThreadPoolExecutor(DECODE_THREADS) as pool:
+        return pa.concat_tables(list(pool.map(lambda part: decode_columns(schema, part), parts)))
 
 
 def _open_records(values: list[bytes], reasons: dict[int, str]) -> tuple[list[bytes], pa.Table] | None:
