@@ -83,7 +83,7 @@ def _arrow(files: VouchedFiles, parts: Sequence[_Part]) -> pa.RecordBatchReader:
     batches = _batches(files, parts)
     first = next(batches, None)
     if first is None:
-        return pa.RecordBatchReader.from_batches(_schema(), [])
+        return empty_rows()
     return pa.RecordBatchReader.from_batches(first.schema, _chain(first, batches))
 
 
@@ -109,11 +109,12 @@ def _batches(files: VouchedFiles, parts: Sequence[_Part]) -> Iterator[pa.RecordB
             yield from kept.combine_chunks().to_batches()
 
 
-def _schema() -> pa.Schema:
-    """The columns of a tenant that has no rows yet."""
+def empty_rows() -> pa.RecordBatchReader:
+    """The rows of a tenant that has none yet, with their columns."""
     named: dict[str, Any] = {}
     fields = [pa.field(each["name"], _type(each["type"], named)) for each in PAYLOAD.definition["fields"]]
-    return pa.schema([*(pa.field(name, kind) for name, kind in LEDGER_COLUMNS), *fields])
+    schema = pa.schema([*(pa.field(name, kind) for name, kind in LEDGER_COLUMNS), *fields])
+    return pa.RecordBatchReader.from_batches(schema, [])
 
 
 def _type(node: Any, named: dict[str, Any]) -> pa.DataType:
