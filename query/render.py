@@ -26,17 +26,12 @@ _INDENT = "   "
 _QUIET = frozenset({"actor.user"})
 """Contents told elsewhere."""
 
-Shown = dict[tuple[str, str], int]
-"""Slot and text of the long contents shown already, and in which step: instructions repeat from step to step."""
-REPEATED_LINES_LEAST = 4
-
 
 def story(told: Story, width: int = WIDTH, content_lines_max: int = CONTENT_LINES_MAX) -> str:
     """The whole story."""
     lines = [*_head(told, width), ""]
-    shown: Shown = {}
     for step in told.steps:
-        lines += [*_step(step, shown, width, content_lines_max), ""]
+        lines += [*_step(step, width, content_lines_max), ""]
     lines += [*_unended(told, width), *checkpoints(told.checkpoints, width)]
     return "\n".join(lines) + "\n"
 
@@ -85,7 +80,7 @@ def _head(told: Story, width: int) -> Iterator[str]:
     yield f"{_INDENT}{len(told.steps)} steps, {events} events" + (f"; {state}" if events else "")
 
 
-def _step(step: Step, shown: Shown, width: int, content_lines_max: int) -> Iterator[str]:
+def _step(step: Step, width: int, content_lines_max: int) -> Iterator[str]:
     everything = (*step.events, *step.amendments)
     title = f"── {step.number} ── {time_of(step.at, known=step.time_known)} ── {proof_of(everything)} "
     yield title + "─" * max(2, width - len(title))
@@ -103,7 +98,7 @@ def _step(step: Step, shown: Shown, width: int, content_lines_max: int) -> Itera
         yield from _governed(each, width)
     for event in everything:
         for content in event.contents:
-            yield from _content(content, event, step, shown, width, content_lines_max)
+            yield from _content(content, event, step, width, content_lines_max)
     for flag in step.flags:
         yield from flag_line(flag, width)
     for event in everything:
@@ -188,22 +183,15 @@ def _change(change: Act) -> str:
     return " · ".join(parts)
 
 
-def _content(
-    content: ContentView, event: SealedEvent, step: Step, shown: Shown, width: int, content_lines_max: int
-) -> Iterator[str]:
+def _content(content: ContentView, event: SealedEvent, step: Step, width: int, content_lines_max: int) -> Iterator[str]:
     if content.slot in _QUIET and content.text is not None:
         return
     label = content.slot if content.state == "full" else f"{content.slot} ({content.state.replace('_', ' ')})"
     if event in step.amendments:
         label += ", added later"
     if content.text is not None:
-        lines = list(block(content.text, width, indent=f"{_INDENT}│ ", lines_max=content_lines_max))
-        first = shown.setdefault((content.slot, content.text), step.number)
-        if first != step.number and len(lines) >= REPEATED_LINES_LEAST:
-            yield f"{_INDENT}{printable(label)}: word for word as in step {first}"
-        else:
-            yield f"{_INDENT}{printable(label)}"
-            yield from lines
+        yield f"{_INDENT}{printable(label)}"
+        yield from block(content.text, width, indent=f"{_INDENT}│ ", lines_max=content_lines_max)
     elif content.data is not None:
         yield from _indented(f"{label}: {len(content.data)} bytes of {content.media_type}", width)
     else:
