@@ -88,7 +88,8 @@ class Sender:
         return list(answer.checkpoints)
 
     def _send(self, batch: list[tuple[str, pb.Event]]) -> None:
-        give_up = time.monotonic() + (GIVE_UP_S if self.sent.counts else NEVER_REACHED_S)
+        give_up_s = self._give_up_s if self.sent.counts else min(NEVER_REACHED_S, self._give_up_s)
+        give_up = time.monotonic() + give_up_s
         pause_s = PAUSE_FIRST_S
         while batch:
             try:
