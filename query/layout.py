@@ -33,13 +33,7 @@ def cut(text: str, width: int) -> str:
     """The text, shortened with an ellipsis where it is wider."""
     if cells(text) <= width:
         return text
-    kept, used = [], 0
-    for each in text:
-        if used + _cells(each) > width - 1:
-            break
-        kept.append(each)
-        used += _cells(each)
-    return "".join(kept) + ELLIPSIS
+    return _beginning(text, width - 1) + ELLIPSIS
 
 
 def pad(text: str, width: int, *, right: bool = False) -> str:
@@ -53,7 +47,7 @@ def wrap(text: str, width: int) -> Iterator[str]:
     for line in text.split("\n"):
         rest = printable(line.replace("\t", "    ").rstrip("\r"))
         while cells(rest) > width:
-            head = cut(rest, width + 1).removesuffix(ELLIPSIS)
+            head = _beginning(rest, width)
             at = head.rfind(" ")
             if at > width // 2:
                 head = head[:at]
@@ -88,6 +82,16 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], width: int, who
     lines = [_row(heads, widths, numeric), "  ".join("─" * each for each in widths)]
     lines += [_row(row, widths, numeric) for row in texts]
     return "\n".join(lines)
+
+
+def _beginning(text: str, width: int) -> str:
+    """As much of the text as fits, one character at least."""
+    used = 0
+    for at, each in enumerate(text):
+        used += _cells(each)
+        if used > width:
+            return text[: max(at, 1)]
+    return text
 
 
 def _row(texts: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
