@@ -2,14 +2,16 @@
 
 What the thread does next, first match:
 
-1. a batch is due, and the gateway has been away for `spool_after_ms` (or the spool is not empty yet and memory is half
-   full): seal it into the spool. Without a usable key, or with the spool full, events wait in bounded memory instead;
-2. the pause after the last failure is not over: wait;
-3. frames stand in the spool: send the oldest. Newer events wait meanwhile, in memory, or behind them in the spool, so
-   that the order of numbers is kept;
-4. the gateway answered and the spool's key is missing or past its `seal_until`: ask for it;
-5. a batch is due: publish it;
-6. wait.
+1. frames stand in the spool, a batch is due, memory is half full, and the last thing done was not this: seal the batch
+   into the spool;
+2. the pause after the last failure is over, and
+   - frames stand in the spool: send the oldest. Newer events wait meanwhile, in memory, or behind them in the spool, so
+     that the order of numbers is kept;
+   - the gateway answered and the spool's key is missing or past its `seal_until`: ask for it;
+   - a batch is due: publish it;
+3. a batch is due, and the gateway has been away for `spool_after_ms`: seal it into the spool. Without a usable key, or
+   with the spool full, events wait in bounded memory instead;
+4. wait.
 
 How a frame leaves the spool is `drain`'s.
 """
@@ -58,7 +60,9 @@ class BulkLane(SendingLane):
         self._key: spool_key.SpoolKey | None = None
         self._key_ask_at = 0.0
         self._reached = False
-        self._disk_until = 0.0
+        self._store_at = 0.0
+        self._disk_at = 0.0
+        self._stored_last = False
         self._look_at = 0.0
         self._drain = Drain(self)
 
@@ -82,7 +86,7 @@ class BulkLane(SendingLane):
             self._spool is not None
             and key is not None
             and time.time() < key.destroyed_at_s
-            and time.monotonic() >= self._disk_until
+            and time.monotonic() >= max(self._store_at, self._disk_at)
         )
 
     def finish(self) -> None:
@@ -108,33 +112,34 @@ class BulkLane(SendingLane):
                 now = time.monotonic()
                 due = engine.core.due(self.lane, now)
                 ready = due is not None and due <= now
-                if ready and self._should_store(now):
+                filled = spool is not None and not spool.empty
+                stored_last, self._stored_last = self._stored_last, False
+                if ready and filled and not stored_last and self._crowded() and self.can_store():
+                    self._stored_last = True
                     return self._store
-                if now >= max(self.backoff.until, self._disk_until if spool is not None and not spool.empty else 0.0):
-                    if spool is not None and not spool.empty:
+                if now >= self.backoff.until:
+                    if filled and now >= self._disk_at:
                         return self._drain.frame
-                    if spool is not None and self._key_wanted(now):
+                    if not filled and self._key_wanted(now):
                         return self._ask_key
-                    if ready:
+                    if not filled and ready:
                         return self.publish
+                if ready and self._is_away(now) and self.can_store():
+                    return self._store
                 engine.gate.wait(self._pause_s(now, due))
                 if spool is not None and time.monotonic() >= self._look_at:
                     return None
         return None
 
-    def _should_store(self, now: float) -> bool:
-        spool, options = self._spool, self.engine.options
-        if spool is None or not self.can_store():
-            return False
-        away = self.away_since is not None and now >= self.away_since + options.spool_after_ms / 1_000
-        crowded = (
-            self.engine.core.held_bytes * 2 > options.queue_bytes_max
-            or self.engine.core.held_events * 2 > options.queue_events_max
-        )
-        return away or (crowded and not spool.empty)
+    def _is_away(self, now: float) -> bool:
+        return self.away_since is not None and now >= self.away_since + self.engine.options.spool_after_ms / 1_000
+
+    def _crowded(self) -> bool:
+        options, core = self.engine.options, self.engine.core
+        return core.held_bytes * 2 > options.queue_bytes_max or core.held_events * 2 > options.queue_events_max
 
     def _key_wanted(self, now: float) -> bool:
-        if not self._reached or self.away_since is not None or now < self._key_ask_at:
+        if self._spool is None or not self._reached or self.away_since is not None or now < self._key_ask_at:
             return False
         return self._key is None or time.time() >= self._key.seal_until_s
 
@@ -142,14 +147,19 @@ class BulkLane(SendingLane):
         """How long nothing can be next, unless somebody notifies."""
         spool = self._spool
         times = [now + WAIT_MOST_S]
-        if spool is not None and not spool.empty:
-            times.append(max(self.backoff.until, self._disk_until))
+        filled = spool is not None and not spool.empty
+        if filled:
+            times.append(max(self.backoff.until, self._disk_at))
         elif due is not None:
             times.append(max(self.backoff.until, due))
         if spool is not None:
             times.append(self._look_at)
-            if due is not None and self.away_since is not None and self._key is not None:
-                times.append(max(due, self._disk_until, self.away_since + self.engine.options.spool_after_ms / 1_000))
+            store_at = max(self._store_at, self._disk_at)
+            if due is not None and self._key is not None:
+                if self.away_since is not None:
+                    times.append(max(due, store_at, self.away_since + self.engine.options.spool_after_ms / 1_000))
+                elif filled and self._crowded():
+                    times.append(max(due, store_at))
             if self._reached and self._key is None:
                 times.append(self._key_ask_at)
         return max(WAIT_LEAST_S, min(times) - now)
@@ -193,13 +203,13 @@ class BulkLane(SendingLane):
         except OSError as error:
             self.disk_failed(error)
             return False
-        self._disk_until = time.monotonic() + DISK_PAUSE_S
+        self._store_at = time.monotonic() + DISK_PAUSE_S
         self.engine.notices.warn("spool full", f"the spool is full ({spool.size_bytes} bytes); events wait in memory")
         return False
 
     def disk_failed(self, error: OSError) -> None:
         """The spool is left alone for a while."""
-        self._disk_until = time.monotonic() + DISK_PAUSE_S
+        self._disk_at = time.monotonic() + DISK_PAUSE_S
         self.engine.notices.warn("spool", f"the spool's disk failed: {error.strerror}; events wait in memory")
 
     def _ask_key(self) -> None:

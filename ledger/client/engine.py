@@ -131,10 +131,13 @@ class Engine:
         return waiter
 
     def give_up(self, waiter: Waiter) -> None:
-        """The caller does not wait any more."""
-        with self._from_outside():
-            self.core.give_up(waiter)
-            self.gate.notify()
+        """The caller does not wait any more. Where that can't be noted now, its event just stays a durable one."""
+        if self.gate.enter(CALL_WAIT_S):
+            try:
+                self.core.give_up(waiter)
+                self.gate.notify()
+            finally:
+                self.gate.leave()
 
     def flush(self, timeout_s: float) -> bool:
         """Waits until everything emitted before is answered, in the spool too; False when time ran out."""
@@ -143,7 +146,8 @@ class Engine:
             self.take_aside()
             through = self.core.hurry()
             self.gate.notify()
-            return self._wait(lambda: self.core.settled(through) and (self.spool is None or self.spool.empty), end)
+            spool = self.spool if self._threads else None
+            return self._wait(lambda: self.core.settled(through) and (spool is None or spool.empty), end)
 
     def close(self, timeout_s: float) -> bool:
         """See the module. True when everything was answered or stands in the spool. May be called again."""
@@ -165,6 +169,9 @@ class Engine:
                 through = self.core.hurry()
                 self.gate.notify()
                 self._wait(lambda: self.core.settled(through), end)
+            # What stands in the spool is safe; while the gateway answers, it may as well go now.
+            spool = self.spool
+            self._wait(lambda: spool is None or spool.empty or self._bulk.away_since is not None, end)
         return self._stop()
 
     def _stop(self) -> bool:

@@ -192,7 +192,7 @@ class SendingLane:
 
     def report_away(self, failure: Failure) -> None:
         """A line when the gateway keeps failing."""
-        if self.backoff.failures < AWAY_FAILURES or self.away_since is None:
+        if failure.kind is FailureKind.INTERRUPTED or self.backoff.failures < AWAY_FAILURES or self.away_since is None:
             return
         engine = self.engine
         what = failure.code if failure.kind is FailureKind.AWAY else f"{failure.code} {failure.detail}".strip()
@@ -208,7 +208,7 @@ class SendingLane:
         if core.dropped > self._dropped_reported:
             self._dropped_reported = core.dropped
             self.engine.notices.warn(
-                "dropped", f"{core.dropped} events were dropped since the start; they are declared"
+                "dropped", f"{core.dropped} events were dropped since the start; later events declare them"
             )
 
 

@@ -63,20 +63,27 @@ def _after_fork_in_parent() -> None:
 
 def _after_fork_in_child() -> None:
     _each("in a forked child", "after_fork_in_child")
-    util = sys.modules.get("multiprocessing.util")
-    if util is not None:
-        # Run by multiprocessing when it has cleared the parent's finalizers.
-        util.register_after_fork(_ForkMark, _finalize_with_multiprocessing)
+    _close_with_multiprocessing()
 
 
-class _ForkMark:
+class _Mark:
     """What `register_after_fork` holds on to."""
 
 
-def _finalize_with_multiprocessing(_: object) -> None:
-    util = sys.modules.get("multiprocessing.util")
-    if util is not None:
-        util.Finalize(None, _at_exit, exitpriority=0)
+def _close_with_multiprocessing() -> None:
+    """Whatever this process is to multiprocessing, or becomes: closes the clients at its end."""
+    util, process = sys.modules.get("multiprocessing.util"), sys.modules.get("multiprocessing.process")
+    if util is None or process is None:
+        return
+    # A worker about to start clears the finalizers it inherited, then calls this.
+    util.register_after_fork(_Mark, _finalize)
+    if process.parent_process() is not None:
+        _finalize(None)
+
+
+def _finalize(_: object) -> None:
+    # Closing twice does nothing: it does not matter how often this is registered.
+    sys.modules["multiprocessing.util"].Finalize(None, _at_exit, exitpriority=0)
 
 
 def _at_exit() -> None:
@@ -92,6 +99,4 @@ def _at_exit() -> None:
 atexit.register(_at_exit)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
-if getattr(sys.modules.get("multiprocessing.process"), "parent_process", lambda: None)() is not None:
-    # A multiprocessing child that imports this itself (started by spawn or forkserver).
-    _finalize_with_multiprocessing(None)
+_close_with_multiprocessing()

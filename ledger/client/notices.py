@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -35,11 +36,13 @@ class Notices:
                 return
             self._next[kind] = now + self._interval_s
             held = self._held.pop(kind, 0)
-        LOGGER.warning("%s%s", message, f" ({held} like this were not logged)" if held else "")
+        # The application's handlers run here: what they raise must not end the client's threads.
+        with suppress(Exception):
+            LOGGER.warning("%s%s", message, f" ({held} like this were not logged)" if held else "")
 
     def call(self, what: str, function: Callable[[T], None], argument: T) -> None:
         """Runs a function of the application; what it raises becomes a log line, whose text names only the type."""
         try:
             function(argument)
-        except Exception as error:
+        except BaseException as error:  # SystemExit too: in this thread it would end nothing but the client
             self.warn(f"callback {what}", f"{what} raised {type(error).__name__}; the client goes on")

@@ -54,6 +54,7 @@ class Spool:
         self._reading: tuple[Folder, int] | None = None
         self._frames: deque[Frame] = deque()
         self._damages: list[Damage] = []
+        self._looked = False
 
     def prepare(self) -> None:
         """Makes the spool's folder where it is missing. Raises OSError."""
@@ -65,6 +66,7 @@ class Spool:
 
     def open(self) -> None:
         """Takes over what clients of the same tenant left. May be called again. Raises OSError."""
+        self._looked = True
         known = {folder.path.name for folder in self._taken} | {self._name}
         for path in sorted(self.root.glob(f"{self._tenant_digest}-*")):
             if path.name not in known and _BOOT_HEX.fullmatch(path.name.rpartition("-")[2]):
@@ -79,8 +81,8 @@ class Spool:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing is left to send."""
-        return all(folder.empty for folder in self._folders())
+        """Whether nothing is left to send, as far as `open` looked; False before it did."""
+        return self._looked and all(folder.empty for folder in self._folders())
 
     def append(self, key: SpoolKey, rows: tuple[Row, ...], request: bytes) -> bool:
         """Seals a serialized request and adds its frame; False when there is no room for it. Raises OSError."""

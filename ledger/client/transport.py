@@ -5,8 +5,8 @@ A fork with live gRPC threads is not safe: the child crashes or hangs when it us
 So before a fork (`quiesce`) calls are cancelled, the channel is closed, and the last of gRPC's threads has gone, as far
 as a short wait allows; the child then starts gRPC as if for the first time, and the parent opens a new channel with its
 next call (`resume`). Cancelled calls are `INTERRUPTED`: their outcome is unknown, they are sent again with the same
-ids. That holds for this client's channels; an application that keeps other gRPC channels over a fork has the trouble
-that gRPC has with it.
+ids. A fork takes some milliseconds longer for it. That holds for this client's channels; an application that keeps
+other gRPC channels over a fork has the trouble that gRPC has with it.
 
 For the same reason nothing outside this file keeps an object of gRPC: answers become values in the call's callback.
 

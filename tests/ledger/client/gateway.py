@@ -53,7 +53,8 @@ def loop() -> _Loop:
 class ScriptedGateway(IngestServiceServicer):
     """See the module. Fields may be read and changed from any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, credentials: grpc.ServerCredentials | None = None) -> None:
+        self._credentials = credentials
         self.script: deque[Act] = deque()
         self.accepted: list[Event] = []
         self.conflicts: list[bytes] = []
@@ -78,7 +79,10 @@ class ScriptedGateway(IngestServiceServicer):
     async def _start(self) -> None:
         self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", 1 << 24)])
         add_IngestServiceServicer_to_server(self, self._server)  # type: ignore[no-untyped-call]
-        self.port = self._server.add_insecure_port(f"127.0.0.1:{self.port}")
+        if self._credentials is None:
+            self.port = self._server.add_insecure_port(f"127.0.0.1:{self.port}")
+        else:
+            self.port = self._server.add_secure_port(f"localhost:{self.port}", self._credentials)
         await self._server.start()
 
     def stop(self) -> None:

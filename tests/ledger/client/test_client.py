@@ -274,12 +274,19 @@ def test_callbacks_that_raise_do_not_hurt(
     def breaks(_: bytes) -> None:
         raise ValueError("not this")
 
-    client = client_to(gateway, on_receipt=breaks)
+    def quits(_: Rejection) -> None:
+        raise SystemExit(3)
+
+    client = client_to(gateway, on_receipt=breaks, on_rejected=quits)
+    gateway.script.append(says(pb.EVENT_STATUS_REJECTED))
+    client.emit(asks())
+    assert client.flush(10)
     for _ in range(3):
         client.emit(asks())
         assert client.flush(10)
-    assert gateway.sequences == [1, 2, 3]
+    assert gateway.sequences == [2, 3, 4]
     assert "on_receipt raised ValueError" in caplog.text
+    assert "on_rejected raised SystemExit" in caplog.text
 
 
 def test_misuse_is_counted_not_raised(gateway: ScriptedGateway, client_to: Make) -> None:
@@ -447,7 +454,7 @@ def test_stats_are_plain_values(gateway: ScriptedGateway, client_to: Make) -> No
 def test_logging_is_never_done_by_emit(client_to: Make) -> None:
     """A log handler that hangs does not hold up emit, whatever is dropped."""
     hold, slow = threading.Event(), logging.Handler()
-    slow.emit = lambda record: hold.wait(20) and None  # type: ignore[assignment, func-returns-value]
+    slow.emit = lambda record: hold.wait(20) and None  # type: ignore[assignment]
     logger = logging.getLogger("ledger.client")
     logger.addHandler(slow)
     try:
