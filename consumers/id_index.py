@@ -15,12 +15,14 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import struct
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -35,6 +37,8 @@ _NAME = re.compile(r"(\d{12})-(\d{12})\.ids")
 
 SEEN = np.dtype([("log", "V16"), ("index", "<u8"), ("leaf", "V32"), ("digest", "V32"), ("key_id", "V32")])
 """What is remembered about an event, beside its id."""
+
+_ROW_BYTES = 16 + SEEN.itemsize
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,35 +165,41 @@ def _write(path: Path, first: int, end: int, columns: Iterable[np.ndarray]) -> N
     digest = sha256(head)
     for part in parts:
         digest.update(part)
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    temporary = path.with_suffix(f".{secrets.token_hex(8)}.tmp")
     with open(temporary, "wb") as stream:
         stream.writelines([head, digest.digest(), *parts])
     os.replace(temporary, path)
 
 
 def _open(path: Path) -> _Run | None:
-    """The run in a file; None when it isn't a whole one."""
-    match = _NAME.fullmatch(path.name)
-    if match is None:
+    """The run in a file; None when it isn't a whole one, or another process has just merged it away."""
+    if _NAME.fullmatch(path.name) is None:
         return None
-    with open(path, "rb") as stream:
-        head = stream.read(_HEAD_BYTES)
-        if len(head) < _HEAD_BYTES:
-            return None
-        digest = sha256(head[: _HEAD.size])
-        while chunk := stream.read(1 << 20):
-            digest.update(chunk)
+    try:
+        with open(path, "rb") as stream:
+            return _checked(path, stream)
+    except FileNotFoundError:
+        return None
+
+
+def _checked(path: Path, stream: BinaryIO) -> _Run | None:
+    """The run in an open file, mapped from the very bytes whose checksum holds."""
+    head = stream.read(_HEAD_BYTES)
+    if len(head) < _HEAD_BYTES:
+        return None
+    digest, size = sha256(head[: _HEAD.size]), len(head)
+    while chunk := stream.read(1 << 20):
+        digest.update(chunk)
+        size += len(chunk)
     magic, rows, first, end = _HEAD.unpack(head[: _HEAD.size])
-    expected_bytes = _HEAD_BYTES + rows * (16 + SEEN.itemsize)
-    named = (int(match[1]), int(match[2]))
-    if magic != _MAGIC or (first, end) != named or path.stat().st_size != expected_bytes:
+    if magic != _MAGIC or path.name != f"{first:012d}-{end:012d}.ids" or size != _HEAD_BYTES + rows * _ROW_BYTES:
         return None
     if digest.digest() != head[_HEAD.size :]:
         return None
     if not rows:
         empty = np.empty(0, np.uint64)
         return _Run(path, first, end, empty, empty, np.empty(0, SEEN))
-    high = np.memmap(path, np.uint64, "r", _HEAD_BYTES, (rows,))
-    low = np.memmap(path, np.uint64, "r", _HEAD_BYTES + 8 * rows, (rows,))
-    seen = np.memmap(path, SEEN, "r", _HEAD_BYTES + 16 * rows, (rows,))
+    high = np.memmap(stream, np.uint64, "r", _HEAD_BYTES, (rows,))
+    low = np.memmap(stream, np.uint64, "r", _HEAD_BYTES + 8 * rows, (rows,))
+    seen = np.memmap(stream, SEEN, "r", _HEAD_BYTES + 16 * rows, (rows,))
     return _Run(path, first, end, high, low, seen)
