@@ -22,7 +22,7 @@ Installing it needs grpcio, protobuf and pynacl only.
 | `sync`, `asyncio_client`                 | `Client`, `AsyncClient`: the same client twice                     |
 | `options`, `stats`                       | every option with its default and bounds; the counters             |
 | `builders`, `fields`, `ids`, `markers`   | events from keyword arguments; event ids; the client's own events  |
-| `core`, `line`, `items`                  | the queue: numbers, batches, drops, answers; no I/O                |
+| `core`, `books`, `line`, `items`         | the queue: numbers, batches, drops, answers; no I/O                |
 | `wire`, `prepare`, `retry`, `losses`     | bytes, failures and pauses, lost numbers; no I/O                   |
 | `engine`, `gate`                         | one stream of one process: its lock, threads, end                  |
 | `lanes`, `bulk_lane`, `drain`            | what the threads do                                                |

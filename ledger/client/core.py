@@ -27,9 +27,9 @@ Times are seconds of any clock that only goes forward; every method that needs i
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 
+from ledger.client.books import Books
 from ledger.client.items import (
     ITEM_BYTES,
     Acknowledgement,
@@ -54,21 +54,16 @@ _REPEAT = EventStatus.EVENT_STATUS_REPEAT
 _REJECTED = EventStatus.EVENT_STATUS_REJECTED
 
 
-class Core:
+class Core(Books):
     """The queue. Not safe for threads: its owner holds a lock around every method."""
 
     def __init__(self, limits: Limits, stamp: Stamp) -> None:
-        self._limits = limits
+        super().__init__(limits)
         self._stamp = stamp
         self._lines = {lane: Line(limits.batch_events_max) for lane in Lane}
         self._retained = Retained()
         self._hurry_through = 0
         self._told: list[tuple[Waiter, Acknowledgement | LedgerError]] = []
-        self.sequence = 0
-        self.undeclared = 0
-        self.held_events = 0
-        self.held_bytes = 0
-        self.counts: Counter[str] = Counter()
 
     # --- entering ---------------------------------------------------------------------------------------------------
 
@@ -79,8 +74,7 @@ class Core:
 
         The client's own few markers are queued even where there is no room.
         """
-        self.counts["emitted"] += 1
-        self.sequence += 1
+        self._number()
         if len(body) > self._limits.event_bytes_max:
             self._count_drop("oversize")
             return Fate.DROPPED
@@ -107,8 +101,7 @@ class Core:
         if retained is not None:
             item = Item(retained.sequence, event_id, retained.wire, retained.dropped, now, copy=True)
         else:
-            self.counts["emitted"] += 1
-            self.sequence += 1
+            self._number()
             item = self._item(event_id, body, now, sampling)
         item.waiter = waiter
         self._enter(self._lines[Lane.DURABLE], item)
@@ -127,18 +120,13 @@ class Core:
 
     def _item(self, event_id: bytes, body: bytes, now: float, sampling: bytes) -> Item:
         """The event with the number just given out; it declares what was dropped before it."""
-        dropped, self.undeclared = self.undeclared, 0
+        dropped = self._declared_now()
         wire = self._stamp.stamp(body, producer_place(body), self.sequence, dropped, sampling)
         return Item(self.sequence, event_id, wire, dropped, now)
 
     def _enter(self, line: Line, item: Item) -> None:
         line.add(item)
-        self.held_events += 1
-        self.held_bytes += len(item.wire) + ITEM_BYTES
-
-    def _fits(self, size: int) -> bool:
-        limits = self._limits
-        return self.held_events < limits.queue_events_max and self.held_bytes + size <= limits.queue_bytes_max
+        self._hold(item)
 
     def _make_room(self, size: int) -> bool:
         if self._fits(size):
@@ -190,15 +178,7 @@ class Core:
             self._told.append((item.waiter, Unavailable(f"not acknowledged {before}")))
         if not item.copy:
             self._count_drop(why)
-            self.undeclared += item.dropped
-
-    def _count_drop(self, why: str) -> None:
-        self.undeclared += 1
-        self.counts[f"dropped_{why}"] += 1
-
-    def _release(self, item: Item) -> None:
-        self.held_events -= 1
-        self.held_bytes -= len(item.wire) + ITEM_BYTES
+            self.declare(item.dropped)
 
     # --- answers ----------------------------------------------------------------------------------------------------
 
@@ -258,14 +238,10 @@ class Core:
         """Halves the lane's next batches, after a failure that a smaller one may not have."""
         self._lines[batch.lane].width = max(1, len(batch.items) // 2)
 
-    def declare(self, count: int) -> None:
-        """`count` numbers of this stream are lost outside the queue (in the spool): the next event declares them."""
-        self.undeclared += count
-
     def _reject(self, item: Item, field_: str, reason: str) -> Rejection:
-        self.counts["rejected"] += not item.copy
         if not item.copy:
-            self.undeclared += 1 + item.dropped
+            self.counts["rejected"] += 1
+            self.declare(1 + item.dropped)
         if item.waiter is not None:
             self._told.append((item.waiter, Rejected(field_, reason)))
         self._retained.forget(item.event_id)
@@ -308,11 +284,6 @@ class Core:
     def flight(self, lane: Lane) -> Batch | None:
         """The lane's batch in flight."""
         return self._lines[lane].flight
-
-    @property
-    def dropped(self) -> int:
-        """Events dropped so far."""
-        return sum(count for name, count in self.counts.copy().items() if name.startswith("dropped_"))
 
     @property
     def in_flight(self) -> int:
