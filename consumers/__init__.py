@@ -10,5 +10,6 @@
 | `assembly`   | a round's objects from a partition's state and what was admitted                   |
 | `sealer`     | one partition's rounds: read, check, write, read back, sign, publish               |
 | `service`    | the sealers of a process, with health and metrics                                  |
+| `going_on`   | an operator's order to go on after the event log was lost                          |
 | `compaction` | large files sorted by subject, proposed as placements                              |
 """

@@ -1,4 +1,4 @@
-"""The commands `seal` and `compact`."""
+"""The commands `seal`, `resume` and `compact`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 from prometheus_client import CollectorRegistry
 
 from consumers.compaction import Compacted, CompactionLimits, Compactor
+from consumers.going_on import go_on
 from consumers.opening import limits, parts, trust_reader
 from consumers.sealer import RoundOutcome
 from consumers.service import SealerService
@@ -22,11 +23,12 @@ from ledger.gateway.observe import ObservationServer
 from ledger.home import Home
 from ledger.log.interface import EventLog
 from ledger.segments.objects import FileStore
+from ledger.segments.round import GAP
 
 
 def commands() -> list[click.Command]:
     """What this package adds to `audit-ledger`."""
-    return [seal, compact]
+    return [seal, resume, compact]
 
 
 @click.command(short_help="Seal events into signed rounds.")
@@ -110,6 +112,42 @@ def _chosen(log: EventLog, partitions: tuple[int, ...]) -> list[int]:
     if wrong:
         raise click.UsageError(f"partition {wrong[0]} does not exist; the event log has {log.partitions}")
     return sorted(set(partitions)) or list(range(log.partitions))
+
+
+@click.command(short_help="Go on after the event log was lost, with a signed reason.")
+@home_option
+@click.option("--partition", type=click.IntRange(0), required=True, help="The partition whose sealer halted.")
+@click.option("--reason", required=True, help="Why; signed into the round and kept for ever.")
+@json_option
+def resume(home: Path, partition: int, reason: str, as_json: bool) -> None:
+    """Order a halted partition to go on although its event log no longer holds what was sealed.
+
+    What was sealed is safe. What was acknowledged but not sealed may be gone: hold the producers' receipts against the
+    ledger with verify --receipts. The log is sealed from its first record on; what was sealed before is dropped as a
+    repeat. For an event log made anew, put its incarnation into the configuration first.
+
+    \b
+    Example:
+      audit-ledger resume --partition 0 --reason 'restored the log from the backup of 2026-11-20, ticket OPS-12'
+    """
+    opened = open_home(home)
+    number, kind = run(_resume(opened, opened.config(), partition, reason))
+    if as_json:
+        print_json({"partition": partition, "round": number, "kind": kind})
+    else:
+        click.echo(f"partition {partition}: round {number} goes on as a {kind}; start the sealer again")
+
+
+async def _resume(home: Home, config: LedgerConfig, partition: int, reason: str) -> tuple[int, str]:
+    with home.keys(config) as keys:
+        log = home.event_log(config)
+        await log.start()
+        try:
+            [chosen] = _chosen(log, (partition,))
+            published = await go_on(parts(config, keys, log, chosen), reason)
+        finally:
+            await log.close()
+    return published.round.number, "gap" if published.round.kind == GAP else "new epoch"
 
 
 @click.command(short_help="Propose large files sorted by subject.")
