@@ -14,8 +14,8 @@ dropped one: its number is not in the ledger.
 
 Lanes. The bulk lane keeps the order of numbers and has one batch in flight. Durable events (somebody waits for their
 acknowledgement) have a lane of their own, so that they stand behind no backlog and no hanging bulk call. One whose
-waiter gave up goes back to the bulk lane, in its place. If it is submitted again, the bytes of the first time are sent
-again (`Retained`), so that the ledger drops the repeat instead of marking a conflict.
+waiter gave up goes back to the bulk lane, in its place. If it is submitted again, whatever became of it meanwhile, the
+bytes of the first time are sent again (`Retained`), so that the ledger knows the repeat instead of marking a conflict.
 
 Bounds: at most `queue_events_max` events and `queue_bytes_max` bytes (wire bytes + `ITEM_BYTES` each) wait, those in
 flight included. Over that, drop="newest" drops the event that enters; "oldest" drops waiting bulk events, oldest first,
@@ -95,7 +95,7 @@ class Core(Books):
         """
         if len(body) > self._limits.event_bytes_max:
             raise Rejected("", f"event of {len(body)} bytes, expected at most {self._limits.event_bytes_max}")
-        retained = self._retained.get(event_id)
+        retained = self._retained.get(event_id, body)
         if not self._fits(len(retained.wire if retained else body) + self._stamp.bytes_max + ITEM_BYTES):
             raise Unavailable(f"the client's queue is full ({self.held_events} events, {self.held_bytes} bytes)")
         if retained is not None:
@@ -103,6 +103,7 @@ class Core(Books):
         else:
             self._number()
             item = self._item(event_id, body, now, sampling)
+            self._retained.keep(item, body)
         item.waiter = waiter
         self._enter(self._lines[Lane.DURABLE], item)
 
@@ -112,7 +113,6 @@ class Core(Books):
         for item in line.everything():
             if item.waiter is waiter:
                 item.waiter = None
-                self._retained.keep(item)
                 if line.flight is None or item not in line.flight.items:
                     line.remove(item)
                     self._lines[Lane.BULK].insert(item)
@@ -200,7 +200,6 @@ class Core(Books):
                     at = result.batch if result.HasField("batch") else len(receipts)
                     receipt = receipts[at] if at < len(receipts) else b""
                     self._told.append((item.waiter, Acknowledgement(item.event_id, result.leaf_hash, receipt)))
-                self._retained.forget(item.event_id)
             elif status == _REJECTED:
                 rejections.append(self._reject(item, result.field, result.reason))
             else:

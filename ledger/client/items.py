@@ -97,11 +97,12 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class RetainedEvent:
-    """A durable event whose waiter gave up; kept to be sent unchanged if it is submitted again."""
+    """A durable event as it was sent the first time. `body` is a hash of what the application submitted."""
 
     sequence: int
     wire: bytes
     dropped: int
+    body: int
 
 
 class MalformedAnswer(LedgerError):
@@ -109,7 +110,7 @@ class MalformedAnswer(LedgerError):
 
 
 class Retained:
-    """The durable events last given up, to `RETAINED_EVENTS_MAX` and `RETAINED_BYTES_MAX`; oldest forgotten first."""
+    """The last durable events, to `RETAINED_EVENTS_MAX` and `RETAINED_BYTES_MAX`; the oldest are forgotten first."""
 
     __slots__ = ("_bytes", "_events")
 
@@ -117,20 +118,21 @@ class Retained:
         self._events: OrderedDict[bytes, RetainedEvent] = OrderedDict()
         self._bytes = 0
 
-    def get(self, event_id: bytes) -> RetainedEvent | None:
-        """The event as it was sent the first time."""
-        return self._events.get(event_id)
+    def get(self, event_id: bytes, body: bytes) -> RetainedEvent | None:
+        """The event as it was sent the first time, if this is the same event."""
+        known = self._events.get(event_id)
+        return known if known is not None and known.body == hash(body) else None
 
-    def keep(self, item: Item) -> None:
-        """Remembers the bytes of an event whose waiter gave up."""
+    def keep(self, item: Item, body: bytes) -> None:
+        """Remembers what is sent for `body`."""
         self.forget(item.event_id)
-        self._events[item.event_id] = RetainedEvent(item.sequence, item.wire, item.dropped)
+        self._events[item.event_id] = RetainedEvent(item.sequence, item.wire, item.dropped, hash(body))
         self._bytes += len(item.wire)
         while len(self._events) > RETAINED_EVENTS_MAX or self._bytes > RETAINED_BYTES_MAX:
             _, oldest = self._events.popitem(last=False)
             self._bytes -= len(oldest.wire)
 
     def forget(self, event_id: bytes) -> None:
-        """It was answered."""
-        if self._events and (known := self._events.pop(event_id, None)) is not None:
+        """It was rejected: under its id nothing is sealed, and another try is another submission."""
+        if (known := self._events.pop(event_id, None)) is not None:
             self._bytes -= len(known.wire)

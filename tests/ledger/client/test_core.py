@@ -292,6 +292,32 @@ def test_a_given_up_event_stays_in_its_place_and_is_sent_unchanged_when_submitte
     assert (core.counts["accepted"], core.counts["repeated"], core.held_events) == (1, 1, 0)
 
 
+def test_a_durable_event_submitted_again_after_its_answer_is_a_repeat() -> None:
+    """Whether the first sending was answered already or not, the same event again has the same number and bytes."""
+    core = core_of()
+    body = Event(event_id=b"d" * 16).SerializeToString()
+    wires = []
+    for told in (waiter(), waiter()):
+        core.offer_durable(b"d" * 16, body, 0.0, told)
+        batch = cut(core, lane=Lane.DURABLE)
+        wires.append(batch.items[0].wire)
+        core.answered(batch, response(batch), 0.0)
+        assert [who for who, _ in core.take_told()] == [told]
+    assert wires[0] == wires[1]
+    assert (core.sequence, core.counts["accepted"]) == (1, 1)
+
+
+def test_another_body_or_a_rejected_one_is_a_submission_of_its_own() -> None:
+    """Under an id that was rejected, or with other content, a durable event gets a new number."""
+    core = core_of()
+    bodies = [Event(event_id=b"d" * 16, derived_fields=[name]).SerializeToString() for name in ("a", "b", "b")]
+    for body in bodies:
+        core.offer_durable(b"d" * 16, body, 0.0, waiter())
+        batch = cut(core, lane=Lane.DURABLE)
+        core.answered(batch, response(batch, REJECTED), 0.0)
+    assert core.sequence == 3
+
+
 def test_giving_up_in_flight_returns_the_event_to_the_bulk_lane() -> None:
     """A durable event in flight whose waiter gave up joins the bulk lane when the call fails."""
     core = core_of()
