@@ -34,6 +34,7 @@ events: rows are read a batch at a time, what has to wait goes to temporary file
 | `leaves`           | its chain and tree                                                     |
 | `receipts`         | a receipt's signature, and what it covers                              |
 | `typed`            | payloads against the columns beside them                               |
+| `statistics`       | what a file says of its row groups, by which readers skip rows         |
 | `agreement`        | rows against what round, statement and receipts say                    |
 | `identity`         | event ids, repeats, conflicts                                          |
 | `contents`         | contents against the payloads that describe them                       |

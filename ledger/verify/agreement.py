@@ -102,7 +102,7 @@ def _marks(sealed: Sealed, identities: Identities) -> Wrong:
 def _mark_problem(kind: str, mark: Mark, log_id: bytes, identities: Identities) -> str | None:
     own, first = identities.at(log_id, mark.index), identities.at(log_id, mark.first_index)
     if own is None or first is None:
-        return "one of them is not in the log"
+        return None  # both are in the log (R8); one could not be read, which is a finding of its own
     if own[0] != first[0]:
         return "they have different event ids"
     if kind == "conflict" and (own[2] != first[2] or own[1] == first[1]):
@@ -153,7 +153,7 @@ def _repeats(sealed: Sealed, by_leaf: dict[bytes, int], identities: Identities) 
             entry["submission_key_id"].tobytes(),
         )
         where = f"repeat at offset {repeat.offset} of index {repeat.first_index}"
-        if identities.at(statement.log_id, repeat.first_index) != said:
+        if identities.at(statement.log_id, repeat.first_index) not in (None, said):
             yield "identity", f"{where}: the first one does not have its event id, submission digest and key id"
         if not sealed.round.first_offset <= repeat.offset < sealed.round.next_offset:
             yield "identity", f"{where}: its offset is not in the round's stretch"

@@ -20,13 +20,16 @@ from typing import BinaryIO
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from ledger.errors import IntegrityError
 from ledger.record.payload import decode_payload
 from ledger.segments.placement import Placement
+from ledger.segments.rows import CONTENTS_SCHEMA
 from ledger.verify.columns import integers, objects
 from ledger.verify.report import Collector, Place
 from ledger.verify.scan import Rows, Target, record_batches
+from ledger.verify.statistics import wrong_statistics
 
 _NOBODY = bytes(17)
 
@@ -87,11 +90,17 @@ class ContentSums:
         """Subtracts the rows of a contents file; how many there were, None (and a finding) when it is unreadable."""
         count = 0
         try:
-            for batch in record_batches(stream, None):
+            file = pq.ParquetFile(stream)
+            if not file.schema_arrow.equals(CONTENTS_SCHEMA):
+                self.collector.add(place, name, "format", "has other columns than contents have, or of other types")
+                return None
+            for batch in record_batches(file, None):
                 count += batch.num_rows
                 if batch.num_rows:
                     self._batch(batch, name, place, target)
-        except (pa.ArrowException, OSError, KeyError) as error:
+            for message in wrong_statistics(file):
+                self.collector.add(place, name, "statistics", message)
+        except (pa.ArrowException, OSError, KeyError, ValueError) as error:
             self.collector.add(place, name, "format", f"is not a Parquet file of contents ({type(error).__name__})")
             return None
         return count

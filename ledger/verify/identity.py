@@ -90,7 +90,7 @@ class Identities:
             self._flush()
 
     def at(self, log_id: bytes, index: int) -> Identity | None:
-        """The identity of a row appended before; None when there is none."""
+        """The identity of a row appended before; None when it was not, or its payload could not be decoded."""
         log = self._logs.get(log_id)
         if log is None or not 0 <= index < log.end:
             return None
@@ -99,7 +99,7 @@ class Identities:
             return None
         row = log.position[stretch] + index - log.first[stretch]
         data = os.pread(self._file.fileno(), IDENTITY.itemsize, row * IDENTITY.itemsize)
-        return data[:16], data[16:48], data[48:80]
+        return (data[:16], data[16:48], data[48:80]) if any(data) else None
 
     def twice(self) -> Iterator[Twice]:
         """Every id that stands more often than the marks allow."""

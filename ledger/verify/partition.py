@@ -94,7 +94,8 @@ class PartitionPass:
             self._placed.finish(
                 self._full.sums if self._full else None, self._full.typed.allowing if self._full else {}
             )
-            self._report_twice()
+            if self._full is not None:
+                self._finish_full(self._full)
             job.files.finish()
         return self._walk.state
 
@@ -113,12 +114,15 @@ class PartitionPass:
         if last is not None:
             yield last
 
-    def _report_twice(self) -> None:
-        if self._full is not None:
-            for twice in self._full.identities.twice():
-                where = f"log {twice.log_id.hex()}"
-                message = f"index {twice.index}: the event id of index {twice.first_index} again, and no mark says so"
-                self._job.collector.add(Place(self._partition, LATER), where, "identity", message)
+    def _finish_full(self, full: Full) -> None:
+        for twice in full.identities.twice():
+            where = f"log {twice.log_id.hex()}"
+            message = f"index {twice.index}: the event id of index {twice.first_index} again, and no mark says so"
+            self._job.collector.add(Place(self._partition, LATER), where, "identity", message)
+        if full.typed.unknown:
+            count = len(full.typed.unknown)
+            message = f"{count} logs are not among the trusted logs; their tenants were not checked"
+            self._job.collector.note(f"partition {self._partition}: {message}")
 
     def _round(self, seen: RoundSeen) -> None:
         receipts = self._receipts.take(seen)

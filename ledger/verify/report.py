@@ -23,6 +23,7 @@ and found. Rules:
 | missing-event  | a receipt's event is not in its log, and its sealing delay has passed                      |
 | payload        | a payload does not decode, or is another tenant's or shard's                               |
 | column         | a typed or ledger column differs from what payload, statement and round say                |
+| statistics     | a file's statistics do not enclose its rows, so that readers would skip some               |
 | schema         | the schemas that a statement pins are not those its payloads use                           |
 | content        | a content is missing, altered, twice there, or described by no payload                     |
 | removal        | a content was removed without an Erasure or Expiry event, or is still there                |

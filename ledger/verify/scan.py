@@ -19,14 +19,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from ledger.errors import IntegrityError
 from ledger.merkle import leaf_hashes
+from ledger.segments.rows import LEDGER_COLUMNS
 from ledger.tenants import SYSTEM
 from ledger.trust import TrustedKeys
 from ledger.verify.columns import differing, fixed_bytes, integers, joined, objects
 from ledger.verify.receipts import sealers_own
 from ledger.verify.report import Collector, Place
+from ledger.verify.statistics import wrong_statistics
 
-BATCH_ROWS = 16_384
+BATCH_ROWS = 8_192
 LEAF_COLUMNS = ["log_id", "index", "leaf_hash", "chain_hash", "payload"]
 
 
@@ -89,9 +92,8 @@ class RowCheck(Protocol):
         """Compares the typed columns with the payloads and fills the rest of the table."""
 
 
-def record_batches(stream: BinaryIO, columns: list[str] | None) -> Iterator[pa.RecordBatch]:
+def record_batches(file: pq.ParquetFile, columns: list[str] | None) -> Iterator[pa.RecordBatch]:
     """The file's rows, a bounded number at a time; `pa.ArrowException` or `OSError` when it is no such file."""
-    file = pq.ParquetFile(stream)
     yield from file.iter_batches(batch_size=BATCH_ROWS, columns=columns, use_threads=False)
 
 
@@ -120,15 +122,23 @@ class Scan:
         columns = None if self._check else LEAF_COLUMNS
         target.rows = 0
         try:
-            for batch in ahead(record_batches(stream, columns), self._reader):
+            file = pq.ParquetFile(stream)
+            _check_types(file.schema_arrow, columns)
+            for batch in ahead(record_batches(file, columns), self._reader):
                 if not batch.num_rows:
                     continue
                 if not self._batch(batch, name, place, target):
                     return False
                 target.rows += batch.num_rows
-        except (pa.ArrowException, OSError, KeyError) as error:
+            if self._check is not None:
+                for message in wrong_statistics(file):
+                    self._collector.add(place, name, "statistics", message)
+        except (pa.ArrowException, OSError, KeyError, ValueError) as error:
             message = f"is not a Parquet file of events ({type(error).__name__})"
             self._collector.add(place, name, "format", message)
+            return False
+        except IntegrityError as error:
+            self._collector.add(place, name, "format", str(error))
             return False
         return True
 
@@ -214,3 +224,14 @@ class Scan:
 
 def _more(rows: np.ndarray) -> str:
     return f" (and {len(rows) - 1} more rows of this batch)" if len(rows) > 1 else ""
+
+
+def _check_types(schema: pa.Schema, columns: list[str] | None) -> None:
+    """The ledger's own columns must be there, once, with their types; so nothing behind this meets other ones."""
+    for column, kind in LEDGER_COLUMNS:
+        if columns is None or column in columns:
+            found = schema.get_all_field_indices(column)
+            if len(found) != 1 or schema.field(found[0]).type != kind:
+                raise IntegrityError(f"column {column}: expected one of type {kind}")
+    if len(set(schema.names)) != len(schema.names):
+        raise IntegrityError("two columns have one name")

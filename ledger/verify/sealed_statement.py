@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ledger.errors import IntegrityError, Unavailable
 from ledger.segments.placement import Placement
 from ledger.verify.agreement import Sealed, check_agreement
 from ledger.verify.awaited import Expected
@@ -62,7 +63,10 @@ class StatementCheck:
         sealed = Sealed(seen.round, stretch.statement, stretch.rows, leaves, entries)
         yield from check_agreement(sealed, self.full.identities)
         if contents_whole:
-            yield from explain_contents(self.job.store, seen, stretch, placement, self.full.sums)
+            try:
+                yield from explain_contents(self.job.store, seen, stretch, placement, self.full.sums)
+            except (IntegrityError, Unavailable) as error:
+                yield "content", f"contents differ, and could not be read again to say which: {error}"
 
     def _coverage(
         self, seen: RoundSeen, stretch: Stretch, leaves: list[bytes], entries: Entries

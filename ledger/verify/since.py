@@ -27,10 +27,12 @@ def open_trusted_checkpoint(text: str, trust: TrustedKeys) -> Checkpoint:
     """
     note = parse_note(text)
     origin = parse_checkpoint_text(note.text).origin
-    known = {key.key_id: key for key in (VerifierKey(origin, each.public_key) for each in trust.for_role("ledger"))}
     for signature in note.signatures:
-        if signature.name == origin and signature.key_id in known:
-            return open_checkpoint(text, known[signature.key_id])
+        if signature.name != origin:
+            continue
+        for key in (VerifierKey(origin, each.public_key) for each in trust.for_role("ledger")):
+            if key.key_id == signature.key_id:
+                return open_checkpoint(text, key)
     raise IntegrityError(f"checkpoint of {origin}: no trusted ledger key signed it")
 
 

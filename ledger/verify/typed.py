@@ -37,7 +37,8 @@ _IDENTITY = (("event_id", 16), ("submission_digest", 32), ("submission_key_id", 
 class TypedRows:
     """Implements `ledger.verify.scan.RowCheck`.
 
-    `allowing[log id]` are the event ids of the Erasure and Expiry events met, by which contents may be removed.
+    `allowing[log id]` are the event ids of the Erasure and Expiry events met, by which contents may be removed;
+    `unknown` the logs whose tenant could not be checked, since the verifier was not told of them.
     """
 
     def __init__(self, collector: Collector, trust: TrustedKeys, sums: ContentSums) -> None:
@@ -45,6 +46,7 @@ class TypedRows:
         self._trust = trust
         self._sums = sums
         self.allowing: defaultdict[bytes, set[bytes]] = defaultdict(set)
+        self.unknown: set[bytes] = set()
 
     def check(self, rows: Rows, target: Target, place: Place, name: str) -> None:
         """Compares one batch and fills its rows of the table."""
@@ -109,18 +111,15 @@ class TypedRows:
     def _check_logs(self, rows: Rows, decoded: pa.Table, target: Target, place: Place, name: str) -> None:
         """Tenant and shard of the payload must be those of its log, where that is known; subject its first person."""
         subjects = first_persons(decoded)
-        if "subject" in rows.columns.schema.names:
-            wrong = _differing(rows.columns["subject"], subjects)
-            if wrong is not None:
-                message = f"{_row(rows, int(wrong[0]))}: column subject is not the first person of the payload"
-                self._collector.add(place, name, "column", f"{message}{_more(len(wrong))}")
-        else:
-            self._collector.add(place, name, "column", "has no column subject")
+        wrong = _differing(rows.columns["subject"], subjects)
+        if wrong is not None:
+            message = f"{_row(rows, int(wrong[0]))}: column subject is not the first person of the payload"
+            self._collector.add(place, name, "column", f"{message}{_more(len(wrong))}")
         for span in np.unique(rows.spans):
             log_id = target.spans[span].log_id
             log = self._trust.log(log_id)
             if log is None:
-                self._collector.note(f"log {log_id.hex()}: not among the trusted logs; its tenant was not checked")
+                self.unknown.add(log_id)
                 continue
             of_log = pa.array(rows.spans == span)
             tenant = pc.equal(decoded["tenant"].combine_chunks().filter(of_log), log.tenant)
@@ -149,15 +148,12 @@ class TypedRows:
 
     def _fill_ledger_columns(self, rows: Rows, target: Target, place: Place, name: str) -> None:
         for column in ("round", "sealed_at", "partition", "offset"):
-            values = integers(rows.columns[column]) if column in rows.columns.schema.names else None
+            values = integers(rows.columns[column])
             if values is None:
                 self._collector.add(place, name, "column", f"column {column} is not a number in every row")
                 values = np.full(len(rows.places), -1)
             target.table[column][rows.places] = values
-        if "mark" in rows.columns.schema.names:
-            marks = [MARKS.get(mark, OTHER_MARK) for mark in rows.columns["mark"].to_pylist()]
-        else:
-            marks = [OTHER_MARK] * len(rows.places)
+        marks = [MARKS.get(mark, OTHER_MARK) for mark in rows.columns["mark"].to_pylist()]
         target.table["mark"][rows.places] = marks
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from ledger.canonical import Malformed
 from ledger.errors import IntegrityError
@@ -94,9 +95,9 @@ def rows_of(
             raise IntegrityError(str(collector.report("files", ()).findings[0]))
         with stream:
             try:
-                for batch in record_batches(stream, ["log_id", "index", *columns]):
+                for batch in record_batches(pq.ParquetFile(stream), ["log_id", "index", *columns]):
                     yield _filtered(batch, log_id, indexes)
-            except (pa.ArrowException, OSError, KeyError) as error:
+            except (pa.ArrowException, OSError, KeyError, ValueError) as error:
                 name = type(error).__name__
                 raise IntegrityError(f"{piece.file.name}: is not a Parquet file of events ({name})") from None
 

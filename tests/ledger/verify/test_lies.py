@@ -227,6 +227,20 @@ def _extra_column(built: Built, drafts: list[Draft]) -> None:
     drafts[0].events = drafts[0].events.append_column("verdict", pa.array(["innocent"] * count))
 
 
+def _payload_as_text(built: Built, drafts: list[Draft]) -> None:
+    at = drafts[0].events.column_names.index("payload")
+    texts = pa.array(["text"] * drafts[0].events.num_rows)
+    drafts[0].events = drafts[0].events.set_column(at, "payload", texts)
+
+
+def _column_twice(built: Built, drafts: list[Draft]) -> None:
+    drafts[0].events = drafts[0].events.append_column("kind", drafts[0].events["kind"])
+
+
+def _content_column_more(built: Built, drafts: list[Draft]) -> None:
+    drafts[0].contents = drafts[0].contents.append_column("note", drafts[0].contents["slot"])
+
+
 def _column_missing(built: Built, drafts: list[Draft]) -> None:
     drafts[0].events = drafts[0].events.drop_columns(["purpose"])
 
@@ -343,6 +357,9 @@ FULL_LIES: list[tuple[Lie, set[str]]] = [
     (_nested_column, {"column"}),
     (_descriptor_column, {"column"}),
     (_extra_column, {"column"}),
+    (_payload_as_text, {"format"}),
+    (_column_twice, {"format"}),
+    (_content_column_more, {"format"}),
     (_column_missing, {"column"}),
     (_schema_not_pinned, {"schema"}),
     (_undecodable, {"payload"}),

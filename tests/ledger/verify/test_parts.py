@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import random
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,6 +23,7 @@ from ledger.verify.identity import Identities, Twice
 from ledger.verify.receipts import coverage
 from ledger.verify.report import Collector, Place
 from ledger.verify.scratch import FULL_ROWS, LEAF_ROWS, Scratch
+from ledger.verify.statistics import wrong_statistics
 
 _LEAVES = st.lists(st.integers(0, 4).map(lambda number: bytes([number]) * 32), max_size=8)
 
@@ -92,6 +95,37 @@ def test_columns_come_exactly_or_not_at_all() -> None:
     assert fixed_bytes(pa.array([], pa.binary()), 2).shape == (0, 2)  # type: ignore[union-attr]
     assert integers(pa.array([1, None])) is None
     assert integers(pa.array(["x"])) is None
+
+
+_VALUES = [0x0123_4567_89AB_CDEF, 0x0223_4567_89AB_CDEF, 0x0323_4567_89AB_CDEF]
+
+
+def _parquet(**options: object) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"index": _VALUES}), sink, use_dictionary=False, compression="NONE", **options)
+    return sink.getvalue()
+
+
+def _with_statistics(least: int, greatest: int) -> pq.ParquetFile:
+    """The file with other bounds in its footer; the rows stay."""
+    data = _parquet()
+    rows = b"".join(value.to_bytes(8, "little") for value in _VALUES)
+    footer = data.index(rows) + len(rows)
+    head, tail = data[:footer], data[footer:]
+    for value, other in ((_VALUES[0], least), (_VALUES[2], greatest)):
+        tail = tail.replace(value.to_bytes(8, "little"), other.to_bytes(8, "little"))
+    return pq.ParquetFile(io.BytesIO(head + tail))
+
+
+def test_statistics_must_enclose_the_rows() -> None:
+    """Bounds that leave a row out are named, since readers would skip it; wider ones hide nothing."""
+    assert list(wrong_statistics(_with_statistics(_VALUES[0], _VALUES[2]))) == []
+    assert list(wrong_statistics(_with_statistics(_VALUES[0] - 1, _VALUES[2] + 1))) == []
+    for least, greatest in ((_VALUES[0] + 1, _VALUES[2]), (_VALUES[0], _VALUES[2] - 1)):
+        (message,) = wrong_statistics(_with_statistics(least, greatest))
+        assert message == "row group 0, column index: its statistics do not enclose its values"
+    (message,) = wrong_statistics(pq.ParquetFile(io.BytesIO(_parquet(write_page_index=True))))
+    assert "page index" in message
 
 
 @pytest.mark.parametrize(

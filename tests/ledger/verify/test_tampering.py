@@ -122,6 +122,19 @@ def test_swapped_objects_are_named(plain: Built, part: str) -> None:
     assert len(report.findings) >= 2
 
 
+@pytest.mark.parametrize("depth", ["files", "leaves", "full"])
+def test_what_cannot_be_read_is_named_once(plain: Built, depth: str) -> None:
+    """A file that is not the one named is one finding at every depth; what refers to its rows adds none."""
+    for name in plain.names("000000000000-"):
+        if "/statements/" in name:
+            continue
+        whole = plain.store.read(name)
+        _flip(plain.store.path(name), 8 * (len(whole) // 2))
+        report = plain.verify(depth=depth)
+        assert [(finding.where, finding.rule) for finding in report.findings] == [(name, "digest")]
+        plain.store.path(name).write_bytes(whole)
+
+
 def test_an_altered_round_is_named_by_its_number(plain: Built) -> None:
     """The finding names partition and round; rounds after it are still looked at one by one, and a note says so."""
     _flip(plain.store.path("partitions/0000/rounds/000000000002.round"), 2000)
