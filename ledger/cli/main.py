@@ -60,6 +60,7 @@ def main() -> None:
     """Runs the command line; never returns."""
     # Taken out, since the configuration takes every variable with this prefix for a setting.
     debug = os.environ.pop("AUDIT_LEDGER_DEBUG", "") not in ("", "0")
+    stdout = sys.stdout
     load_commands()
     try:
         code = cli.main(standalone_mode=False)
@@ -76,9 +77,12 @@ def main() -> None:
         code = error.exit_code
     except KeyboardInterrupt:
         code = INTERRUPTED
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit) as ended:
+        # click answers a broken pipe by exchanging the streams and exiting with 1, which here means a finding.
+        if isinstance(ended, SystemExit) and sys.stdout is stdout:
+            raise
         # Whoever read our output has seen enough; keep the interpreter from complaining about it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
         code = 0
     except Exception as error:
         code = _unexpected(error, debug=debug)
