@@ -13,6 +13,7 @@
 | `service`    | IngestService on the wire                                                          |
 | `health`     | looking after the event log, and saying how it is                                  |
 | `metrics`    | what is counted and measured                                                       |
+| `collector`  | Python's garbage collector, set for a gateway                                     |
 | `observe`    | `/metrics` and `/healthz` over HTTP                                                |
 | `server`     | the whole service: started, run, drained                                           |
 
