@@ -108,8 +108,7 @@ def _open(
     keys: dict[bytes, bytes],
 ) -> ContentView:
     found, reason = _decrypt(log, event, descriptor, ciphertext, keys)
-    opened = closed_content(descriptor, reason)
-    return opened if found is None else replace(opened, data=found.stored)
+    return closed_content(descriptor, reason, None if found is None else found.stored)
 
 
 def _decrypt(

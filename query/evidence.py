@@ -139,8 +139,8 @@ def closed_contents(values: dict[str, Any], reason: str | None) -> tuple[Content
     return tuple(closed_content(descriptor, reason) for descriptor in values["contents"])
 
 
-def closed_content(descriptor: dict[str, Any], reason: str | None) -> ContentView:
-    """One content from its descriptor; what can't be opened at all says so itself."""
+def closed_content(descriptor: dict[str, Any], reason: str | None, data: bytes | None = None) -> ContentView:
+    """One content from its descriptor, `data` where it was opened; what can't be opened at all says so itself."""
     state = descriptor["state"]
     own = {
         "metadata": "only a keyed digest was captured",
@@ -159,5 +159,6 @@ def closed_content(descriptor: dict[str, Any], reason: str | None) -> ContentVie
         rule_pack=descriptor["rule_pack"],
         detections=tuple((each["type"], each["count"]) for each in descriptor["detections"]),
         reference=descriptor["reference"],
+        data=data,
         unavailable=own or reason,
     )

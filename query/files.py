@@ -10,6 +10,7 @@ Few files stay open, the ones used last. Reading is safe from threads.
 from __future__ import annotations
 
 import os
+import weakref
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ import pyarrow.parquet as pq
 from ledger.errors import IntegrityError, Unavailable
 from ledger.segments.objects import FileStore
 from ledger.segments.rows import file_sha256
+from query import pages
 
 OPEN_FILES_MAX = 64
 CHECKED_FILES_MAX = 1_000_000
@@ -51,15 +53,17 @@ class Range:
     high: Any
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True, eq=False)
 class OpenFile:
     """One open Parquet file. `ends[i]` is the first row behind row group i."""
 
     name: str
     parquet: pq.ParquetFile
     ends: tuple[int, ...]
+    descriptor: int
     lock: Lock = field(default_factory=Lock)
     _ranges: dict[str, tuple[Range | None, ...]] = field(default_factory=dict)
+    _chunks: dict[tuple[int, str], pages.Chunk] = field(default_factory=dict)
 
     def group_of(self, row: int) -> tuple[int, int]:
         """The row group that holds a row of the file, and the row's place in it."""
@@ -82,6 +86,23 @@ class OpenFile:
             raise IntegrityError(
                 f"{self.name}: row group {group} cannot be read as Parquet ({type(error).__name__})"
             ) from None
+
+    def values(self, group: int, column: str, rows: Sequence[int]) -> list[bytes]:
+        """A byte-array column at some rows of a row group, which ascend; only the pages that hold them are read."""
+        if not rows:
+            return []
+        try:
+            key = (group, column)
+            if key not in self._chunks:
+                self._chunks[key] = pages.chunk_of(self.descriptor, self.parquet, group, column)
+            return pages.values(self.descriptor, self._chunks[key], rows)
+        except (pages.NotPaged, OSError):
+            return self.values_by_group(group, column, rows)
+
+    def values_by_group(self, group: int, column: str, rows: Sequence[int]) -> list[bytes]:
+        """The same by pyarrow, which reads the whole row group."""
+        found: list[bytes] = self.read(group, (column,)).column(column).take(pa.array(rows, pa.int64())).to_pylist()
+        return found
 
     def ranges(self, column: str) -> tuple[Range | None, ...]:
         """For each row group the column's range, None where the file does not tell."""
@@ -144,7 +165,10 @@ def _open(path: Path, file: SegmentFile) -> OpenFile:
         raise IntegrityError(f"{file.name}: is not a readable Parquet file ({type(error).__name__})") from None
     if sum(groups) != file.rows:
         raise IntegrityError(f"{file.name}: has {sum(groups)} rows, expected {file.rows}")
-    return OpenFile(file.name, parquet, tuple(accumulate(groups)))
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    opened = OpenFile(file.name, parquet, tuple(accumulate(groups)), descriptor)
+    weakref.finalize(opened, os.close, descriptor)
+    return opened
 
 
 def _ranges(metadata: Any, column: str) -> tuple[Range | None, ...]:

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -72,11 +72,20 @@ class LookupIndex:
 
         Compare each with what was asked for: two values can share a key.
         """
-        if not log.size:
-            return []
-        runs = self._covering(snapshot, log.partition)
-        wanted = key(log.log_id, kind, value)
-        return sorted({index for run in runs for index in run.pairs.under(wanted) if index < log.size})
+        return self.find_each(snapshot, log, [(kind, value)])[0]
+
+    def find_each(
+        self, snapshot: Snapshot, log: LogView, wanted: Sequence[tuple[KeyKind, bytes | str]]
+    ) -> list[list[int]]:
+        """`find` for several values at once."""
+        if not log.size or not wanted:
+            return [[] for _ in wanted]
+        keys = [key(log.log_id, kind, value) for kind, value in wanted]
+        found: list[set[int]] = [set() for _ in wanted]
+        for run in self._covering(snapshot, log.partition):
+            for own, indexes in zip(found, run.pairs.under_each(keys), strict=True):
+                own.update(indexes)
+        return [sorted(index for index in own if index < log.size) for own in found]
 
     def catch_up(self, snapshot: Snapshot) -> None:
         """Brings every partition's runs up to the snapshot."""

@@ -54,7 +54,15 @@ class Pairs:
         wanted = np.uint64(key)
         first = int(np.searchsorted(self.keys, wanted, "left"))
         end = int(np.searchsorted(self.keys, wanted, "right"))
-        return [int(each) for each in self.values[first:end]]
+        found: list[int] = self.values[first:end].tolist()
+        return found
+
+    def under_each(self, keys: Sequence[int]) -> list[list[int]]:
+        """The values under each of several keys."""
+        wanted = np.array(keys, np.uint64)
+        firsts = np.searchsorted(self.keys, wanted, "left").tolist()
+        ends = np.searchsorted(self.keys, wanted, "right").tolist()
+        return [self.values[first:end].tolist() if first < end else [] for first, end in zip(firsts, ends, strict=True)]
 
 
 NO_PAIRS = Pairs(np.empty(0, np.uint64), np.empty(0, np.uint64))

@@ -1,11 +1,11 @@
 """Inclusion proofs of many events of a log at once, from its tiles, each checked before it counts.
 
-Tiles (`ledger.tiles`) are derived files: nothing that comes out of them is believed. Every proof made from them is
-verified against the root that a signed round states. When one does not hold, the tiles are written anew from the leaf
-hashes in the segment files, once; an event whose proof still fails is not what was sealed.
+Tiles (`ledger.tiles`) are derived files: nothing that comes out of them is believed. The events of an answer are proven
+together: their leaves climb to the perfect subtrees that a signed statement gives as the tree's right edge, sharing
+what their paths share. If they do not arrive there, each is proven by itself against the root; if one fails, the tiles
+are written anew from the leaf hashes in the segment files, once; what still fails is not what was sealed.
 
-A person's events lie near each other, in sessions: what their paths share is read and hashed once. Decoded tiles are
-kept, the ones used last, so that a proof mostly costs its own path.
+Decoded tiles are kept, the ones used last, so that a proof mostly costs its own path.
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ class Prover:
     def prove(self, log: LogView, leaves: Sequence[tuple[int, bytes]]) -> list[Proof]:
         """For each (index, leaf hash) whether it is in the log as of this view."""
         self.catch_up(log)
+        if self._all_hold(log, leaves):
+            return [Proof("proven", log.size)] * len(leaves)
         proofs = self._attempt(log, leaves)
         if all(each.state == "proven" for each in proofs) or self._rebuilt.get(log.log_id, 0) >= log.size:
             return proofs
@@ -80,6 +82,34 @@ class Prover:
                 size = 0
             if size < log.size:
                 self._append(log, tiles, size)
+
+    def _all_hold(self, log: LogView, leaves: Sequence[tuple[int, bytes]]) -> bool:
+        """Whether all leaves climb to the perfect subtrees that the signed compact range states.
+
+        What their paths share is hashed once. Tiles give siblings only: a wrong one leads to another hash at the top.
+        """
+        known = dict(leaves)
+        if len(known) != len(set(leaves)) or any(not 0 <= index < log.size for index in known):
+            return False
+        peaks = _peaks(log)
+        level = 0
+        try:
+            while known:
+                if level in peaks:
+                    last = (log.size >> level) - 1
+                    if last in known and known.pop(last) != peaks[level]:
+                        return False
+                above: dict[int, bytes] = {}
+                for index, own in known.items():
+                    parent = index >> 1
+                    if parent not in above:
+                        sibling = known.get(index ^ 1) or self._subtree_hash(log, level, index ^ 1)
+                        pair = (sibling, own) if index & 1 else (own, sibling)
+                        above[parent] = merkle.node_hash(*pair)
+                known, level = above, level + 1
+        except DerivedDamaged:
+            return False
+        return True
 
     def _attempt(self, log: LogView, leaves: Sequence[tuple[int, bytes]]) -> list[Proof]:
         proofs = []
@@ -150,3 +180,9 @@ class Prover:
 
     def _tiles(self, log: LogView) -> Tiles:
         return Tiles(self._folder / log.log_id.hex())
+
+
+def _peaks(log: LogView) -> dict[int, bytes]:
+    """The perfect subtrees of the log's right edge, by level."""
+    levels = [level for level in range(log.size.bit_length()) if log.size >> level & 1]
+    return dict(zip(reversed(levels), log.peaks, strict=True))

@@ -112,13 +112,8 @@ def _named(reading: Reading, selector: Selector) -> tuple[bytes | None, list[Sea
 def _of_sessions(reading: Reading, named: Sequence[SealedEvent]) -> list[SealedEvent]:
     """The events of these events' sessions that name nobody."""
     sessions = dict.fromkeys(event.values["session_id"] for event in named)
-    return [
-        event
-        for session in sessions
-        if session is not None
-        for event in reading.find("session", session)
-        if not event.persons
-    ]
+    wanted: list[tuple[KeyKind, bytes | str]] = [("session", each) for each in sessions if each is not None]
+    return [event for found in reading.find_each(wanted) for event in found if not event.persons]
 
 
 def _add_referred(
@@ -132,22 +127,21 @@ def _add_referred(
 
 def _add_related(reading: Reading, events: dict[_Place, SealedEvent], why: dict[_Place, Flag]) -> None:
     """Phases of the same operations and what refers to the events, until nothing more is found."""
-    looked: set[tuple[str, bytes]] = set()
+    looked: set[tuple[KeyKind, bytes | str]] = set()
     waiting = list(events.values())
-    while waiting:
-        event = waiting.pop()
-        operation = event.values["operation_id"]
-        lookups: list[tuple[KeyKind, bytes]] = [("reference", event.event_id)]
-        if operation is not None:
-            lookups.append(("operation", bytes(operation)))
-        for kind, value in lookups:
-            if (kind, value) in looked:
-                continue
-            looked.add((kind, value))
-            related = [each for each in reading.find(kind, value) if kind == "operation" or _may_follow(each, event)]
+    while waiting and len(events) <= EVENTS_MAX:
+        wanted: dict[tuple[KeyKind, bytes | str], SealedEvent] = {}
+        for event in waiting:
+            wanted.setdefault(("reference", event.event_id), event)
+            if event.values["operation_id"] is not None:
+                wanted.setdefault(("operation", bytes(event.values["operation_id"])), event)
+        lookups = [each for each in wanted if each not in looked]
+        looked.update(lookups)
+        waiting = []
+        for lookup, found in zip(lookups, reading.find_each(lookups), strict=True):
+            event = wanted[lookup]
+            related = [each for each in found if lookup[0] == "operation" or _may_follow(each, event)]
             waiting += _add(related, events, why, f"belongs to event {UUID(bytes=event.event_id)}")
-        if len(events) > EVENTS_MAX:
-            return
 
 
 def _may_follow(event: SealedEvent, other: SealedEvent) -> bool:

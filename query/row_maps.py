@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
 
@@ -39,10 +39,10 @@ class RowMaps:
         self._lock = Lock()
         self._maps: OrderedDict[bytes, tuple[Pairs, PairsFile | None]] = OrderedDict()
 
-    def rows(self, file: SegmentFile, log_id: bytes, indexes: Iterable[int]) -> list[tuple[int, int]]:
+    def rows(self, file: SegmentFile, log_id: bytes, indexes: Sequence[int]) -> list[tuple[int, int]]:
         """(index, row) of every row of the file that has one of these indexes, in the order of the indexes."""
-        pairs = self._map(file, log_id)
-        return [(index, row) for index in indexes for row in pairs.under(index)]
+        found = self._map(file, log_id).under_each(indexes)
+        return [(index, row) for index, rows in zip(indexes, found, strict=True) for row in rows]
 
     def _map(self, file: SegmentFile, log_id: bytes) -> Pairs:
         with self._lock:

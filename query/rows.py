@@ -4,6 +4,9 @@ Only the row groups that hold a wanted row are read, and of them only the column
 place it was asked for: its log id (files of a round are shared by tenants: no other's row ever leaves this module), its
 index. A row in the wrong place is an `IntegrityError`; whether its payload is the leaf that was sealed there is left to
 the proof to show.
+
+Payloads and ciphertexts are read by the page (`query.pages`). A payload that is not its row's leaf is read once more by
+pyarrow, so that only the file, and no reader of ours, can make a proof fail.
 """
 
 from __future__ import annotations
@@ -22,9 +25,9 @@ from query.files import OpenFile, SegmentFile, VouchedFiles
 from query.row_maps import RowMaps
 from query.view import LogView, Snapshot, Stretch
 
-_EVENT_COLUMNS = ("log_id", "index", "leaf_hash", "payload")
+_EVENT_COLUMNS = ("log_id", "index", "leaf_hash")
 _PLACE_COLUMNS = ("log_id", "index")
-_CONTENT_COLUMNS = ("slot", "ciphertext")
+_CONTENT_COLUMNS = ("log_id", "index", "slot")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +135,12 @@ class RowReader:
             at = sorted(places)
             table = _take(opened.read(group, _EVENT_COLUMNS), at)
             _check_places(table, log, [places[each] for each in at], file)
-            for index, payload, stored in zip(
-                (places[each] for each in at),
-                table.column("payload").to_pylist(),
-                table.column("leaf_hash").to_pylist(),
-                strict=True,
-            ):
-                found[index] = (payload, stored)
+            leaves = table.column("leaf_hash").to_pylist()
+            payloads = opened.values(group, "payload", at)
+            if [leaf_hash(each) for each in payloads] != leaves:
+                payloads = opened.values_by_group(group, "payload", at)
+            for row, payload, stored in zip(at, payloads, leaves, strict=True):
+                found[places[row]] = (payload, stored)
         return found
 
     def _read_contents(self, file: SegmentFile, log: LogView, rows: Mapping[int, int]) -> dict[tuple[int, str], bytes]:
@@ -147,9 +149,9 @@ class RowReader:
         found: dict[tuple[int, str], bytes] = {}
         for group, places in _by_group(opened, rows).items():
             at = sorted(places)
-            table = _take(opened.read(group, (*_PLACE_COLUMNS, *_CONTENT_COLUMNS)), at)
+            table = _take(opened.read(group, _CONTENT_COLUMNS), at)
             _check_places(table, log, [places[each] for each in at], file)
-            _collect(table, found)
+            _collect(table, opened.values(group, "ciphertext", at), found)
         return found
 
     def _search_contents(self, file: SegmentFile, log: LogView, wanted: Sequence[int]) -> dict[tuple[int, str], bytes]:
@@ -157,12 +159,10 @@ class RowReader:
         opened = self._files.open(file)
         found: dict[tuple[int, str], bytes] = {}
         for group in _candidates(opened, log.log_id, wanted[0], wanted[-1]):
-            places = opened.read(group, _PLACE_COLUMNS)
-            own = np.isin(places.column("index").to_numpy(), wanted) & _equals(places.column("log_id"), log.log_id)
-            at = np.flatnonzero(own)
-            if len(at):
-                table = _take(opened.read(group, (*_PLACE_COLUMNS, *_CONTENT_COLUMNS)), at.tolist())
-                _collect(table, found)
+            rows = opened.read(group, _CONTENT_COLUMNS)
+            own = np.isin(rows.column("index").to_numpy(), wanted) & _equals(rows.column("log_id"), log.log_id)
+            at = np.flatnonzero(own).tolist()
+            _collect(_take(rows, at), opened.values(group, "ciphertext", at), found)
         return found
 
 
@@ -208,11 +208,8 @@ def _check_places(table: pa.Table, log: LogView, expected: Sequence[int], file: 
             )
 
 
-def _collect(table: pa.Table, found: dict[tuple[int, str], bytes]) -> None:
+def _collect(table: pa.Table, ciphertexts: Sequence[bytes], found: dict[tuple[int, str], bytes]) -> None:
     for index, slot, ciphertext in zip(
-        table.column("index").to_pylist(),
-        table.column("slot").to_pylist(),
-        table.column("ciphertext").to_pylist(),
-        strict=True,
+        table.column("index").to_pylist(), table.column("slot").to_pylist(), ciphertexts, strict=True
     ):
         found[index, slot] = ciphertext

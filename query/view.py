@@ -86,12 +86,16 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class LogView:
-    """One log as of a snapshot. The lists are only ever appended to behind what this view counts."""
+    """One log as of a snapshot. `peaks`: its compact range, which gives `root`.
+
+    The lists are only ever appended to behind what this view counts.
+    """
 
     log_id: bytes
     partition: int
     size: int = 0
     root: bytes = EMPTY_ROOT
+    peaks: tuple[bytes, ...] = ()
     placed: Placed = Placed()
     marks: Mapping[int, Seen] = field(default_factory=dict)
     _stretches: list[Stretch] = field(default_factory=list)
@@ -155,6 +159,7 @@ class LogView:
             self,
             size=statement.tree_size,
             root=statement.root,
+            peaks=statement.range_hashes,
             marks={**self.marks, **marks} if marks else self.marks,
         )
         if statement.count == 0:
