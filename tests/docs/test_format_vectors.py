@@ -1,0 +1,497 @@
+"""The test vectors of docs/FORMAT.md: made by the ledger's code, read here by an implementation of its own."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import struct
+import unicodedata
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.protobuf.descriptor import FieldDescriptor
+
+from ledger.segments.rows import CONTENTS_SCHEMA, LEDGER_COLUMNS
+from tests.docs import independent as own
+from tests.docs.independent import Reader, long, sha256, sized
+from tests.ledger.record.paths import fields
+from tests.vectors import make
+
+ROOT = Path(__file__).parents[2]
+VECTORS = ROOT / "tests" / "vectors"
+SCHEMAS = ROOT / "ledger" / "record" / "schemas"
+DOCUMENT = (ROOT / "docs" / "FORMAT.md").read_text("utf-8")
+
+
+def vectors(name: str) -> Any:
+    """One file of vectors."""
+    return json.loads((VECTORS / f"{name}.json").read_text("ascii"))
+
+
+def raw(value: str) -> bytes:
+    """Bytes from hex."""
+    return bytes.fromhex(value)
+
+
+def test_the_code_still_makes_the_vectors() -> None:
+    """No byte of any format has changed: making the vectors again gives the committed files."""
+    assert {name: made for name, made in make.serialized().items() if made != make._stored(name)} == {}
+
+
+def test_this_implementation_is_its_own() -> None:
+    """What checks the vectors imports nothing of the ledger."""
+    source = (Path(__file__).parent / "independent.py").read_text("utf-8")
+    assert "ledger" not in " ".join(re.findall(r"^\s*(?:import|from) .*$", source, re.MULTILINE))
+
+
+def test_the_document_shows_the_vectors() -> None:
+    """Every hex value of 16 bytes or more in the document stands in the vectors, and each file is referred to."""
+    stored = "".join((VECTORS / name).read_text("ascii") for name in make.make())
+    for value in re.findall(r"`([0-9a-f]{32,})`", DOCUMENT):
+        assert value in stored or set(value) == {"0"}, value
+    for name in make.make():
+        assert name in DOCUMENT
+
+
+def test_canonical_building_blocks() -> None:
+    """Integers, texts, blobs, optionals and lists are laid out as documented."""
+    given = vectors("canonical")
+    for each in given["u64"]:
+        assert raw(each["bytes"]) == long(each["value"])
+    for each in given["text"]:
+        assert raw(each["bytes"]) == sized(each["value"])
+    for each in given["blob"]:
+        assert raw(each["bytes"]) == sized(raw(each["value"]))
+    for each in given["optional_text"]:
+        value = each["value"]
+        assert raw(each["bytes"]) == (long(0) if value is None else long(1) + sized(value))
+    for each in given["list_of_text"]:
+        assert raw(each["bytes"]) == long(len(each["value"])) + b"".join(map(sized, each["value"]))
+
+
+def test_key_derivations() -> None:
+    """Content keys, submission keys and key ids follow from their inputs, in the order of the ids."""
+    given = vectors("keys")
+    content = given["content_key"]
+    ikm = b"".join(raw(each["key"]) for each in sorted(content["scopes"], key=lambda each: each["id"]))
+    info = sized("audit-ledger/content-key/v1") + sized(content["tenant"]) + raw(content["event_id"])
+    assert own.hkdf(ikm, info + sized(content["slot"])) == raw(content["key"])
+    submission = given["submission_key"]
+    holders = sorted(submission["holders"], key=lambda each: each["pseudonym"])
+    ikm = b"".join(raw(each["secret"]) for each in holders)
+    assert own.hkdf(ikm, sized("audit-ledger/submission-key/v1")) == raw(submission["key"])
+    pseudonyms = b"".join(raw(each["pseudonym"]) for each in holders)
+    tag = sized("audit-ledger/submission-key-id/v1")
+    assert sha256(tag, sized("pb1"), long(2), pseudonyms) == raw(submission["key_id"])
+
+
+def test_identifiers_are_normalized_as_documented() -> None:
+    """NFKC, case folding, NFKC, white space: on characters that every Unicode of today knows."""
+    for each in vectors("keys")["normalization_v1"]:
+        folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", each["identifier"]).casefold())
+        spaced = re.sub("[\t-\r \x85\u1680\u2028\u2029]+", " ", folded).strip(" ")
+        assert raw(each["bytes"]) == spaced.encode()
+
+
+def test_rows_of_the_key_store_are_found_and_sealed_as_documented() -> None:
+    """Keyed hashes find rows; a row opens only in its place."""
+    given = vectors("keys")
+    lookup = given["lookup"]
+    key = raw(lookup["lookup_key"])
+    normalized = lookup["identifier"].strip().lower()
+    holder = own.hmac_sha256(key, sized("audit-ledger/holder-lookup/v1"), sized(lookup["kind"]), sized(normalized))
+    assert holder == raw(lookup["holder_hash"])
+    parts = (raw(lookup["pseudonym"]), sized(lookup["retention_class"]), sized(lookup["month"]))
+    assert own.hmac_sha256(key, sized("audit-ledger/scope-row/v1"), *parts) == raw(lookup["scope_row_key"])
+    row = given["sealed_row"]
+    place = sized("audit-ledger/key-row/v1") + sized(row["table"]) + sized(row["tenant"]) + long(len(row["parts"]))
+    place += b"".join(sized(raw(part)) for part in row["parts"])
+    assert place == raw(row["associated_data"])
+    sealed = raw(row["sealed"])
+    assert sealed[:25] == b"\x01" + raw(row["nonce"])
+    opened = own.crypto_aead_xchacha20poly1305_ietf_decrypt(sealed[25:], place, sealed[1:25], raw(row["key"]))
+    assert opened == raw(row["plaintext"])
+
+
+@pytest.mark.parametrize("name", ["payload.v1", "event_record.v1"])
+def test_schemas_are_pinned_by_their_canonical_form(name: str) -> None:
+    """Header and digest follow from the schema file."""
+    schema = json.loads((SCHEMAS / f"{name}.avsc").read_text("utf-8"))
+    given = vectors("record")["schemas"][name]
+    canonical = own.parsing_canonical_form(schema).encode()
+    assert raw(given["sha256"]) == sha256(canonical)
+    assert raw(given["header"]) == b"\xc3\x01" + own.crc64_avro(canonical)
+
+
+def test_the_payload_says_what_the_event_said() -> None:
+    """The canonical bytes, read by another Avro reader, hold the values; their leaf is the hash of all of them."""
+    given = vectors("record")
+    payload = raw(given["payload"])
+    schema = json.loads((SCHEMAS / "payload.v1.avsc").read_text("utf-8"))
+    assert payload[:10] == raw(given["schemas"]["payload.v1"]["header"])
+    values = own.Avro(schema, payload[10:]).values
+    for name in ("occurred_at", "received_at"):
+        values[name] = datetime.fromtimestamp(values[name] // 10**6, UTC).replace(microsecond=values[name] % 10**6)
+    assert make.hexed(values) == given["values"]
+    assert sha256(b"\x00", payload) == raw(given["leaf_hash"])
+    event = given["event"]
+    assert values["event_id"] == base64.b64decode(event["event_id"])
+    assert values["request"]["model_requested"] == event["request"]["model_requested"]
+    assert values["request"]["seed"] == int(event["request"]["seed"])
+    assert values["actor_user"] == raw(given["holder"]["pseudonym"])
+
+
+def test_the_submission_is_fields_in_ascending_order() -> None:
+    """`pb1` holds each field once, ascending, integers as short as they can be."""
+    given = vectors("record")
+    data = raw(given["submission"])
+    numbers, at = [], 0
+
+    def varint() -> int:
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = data[at]
+            at += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                assert byte or shift == 7
+                return value
+
+    while at < len(data):
+        tag = varint()
+        numbers.append(tag >> 3)
+        assert tag & 7 in (0, 2)
+        value = varint()
+        at += value if tag & 7 == 2 else 0
+    assert at == len(data)
+    assert numbers == sorted(set(numbers)) == [1, 2, 5, 6, 7, 9, 12, 20]
+
+
+def test_the_submission_digest_is_keyed_by_the_person() -> None:
+    """One person: her gateway secret makes the key, her pseudonym its id."""
+    given = vectors("record")
+    holder = given["holder"]
+    key = own.hkdf(raw(holder["secret"]), sized("audit-ledger/submission-key/v1"))
+    message = sized("audit-ledger/submission/v1") + sized(given["tenant"]) + raw(given["submission"])
+    assert own.hmac_sha256(key, message) == raw(given["submission_digest"])
+    tag = sized("audit-ledger/submission-key-id/v1")
+    assert sha256(tag, sized("pb1"), long(1), raw(holder["pseudonym"])) == raw(given["submission_key_id"])
+
+
+def test_contents_open_and_match_what_the_payload_committed_to() -> None:
+    """Key, place, salt, frame, digest and commitment of each content, the empty one included."""
+    given = vectors("record")
+    descriptors = {each["slot"]: each for each in given["values"]["contents"]}
+    event_id = raw(given["values"]["event_id"])
+    assert [each["slot"] for each in given["contents"]] == ["actor.user", "input", "output"]
+    for each in given["contents"]:
+        slot, ciphertext, stored = each["slot"], raw(each["ciphertext"]), raw(each["stored"])
+        info = sized("audit-ledger/content-key/v1") + sized(given["tenant"]) + event_id + sized(slot)
+        key = own.hkdf(raw(given["scope"]["key"]), info)
+        assert key == raw(each["key"])
+        assert ciphertext[:24] == raw(each["nonce"])
+        salt, frame = own.open_content(key, given["tenant"], event_id, slot, ciphertext)
+        assert (salt, own.raw_zstd_content(frame)) == (raw(each["salt"]), stored)
+        assert sha256(ciphertext) == raw(descriptors[slot]["ciphertext_sha256"])
+        assert sha256(salt, stored) == raw(descriptors[slot]["commitment"])
+        assert descriptors[slot]["size"] == len(stored)
+        assert descriptors[slot]["scope_ids"] == [given["scope"]["id"]]
+
+
+def test_the_event_record_holds_payload_and_contents() -> None:
+    """What stands in the event log can be read with the Avro schema alone."""
+    given = vectors("record")
+    schema = json.loads((SCHEMAS / "event_record.v1.avsc").read_text("utf-8"))
+    data = raw(given["event_record"])
+    values = own.Avro(schema, data[10:]).values
+    assert data[:10] == raw(given["schemas"]["event_record.v1"]["header"])
+    assert values["payload"] == raw(given["payload"])
+    contents = [(each["slot"], each["ciphertext"]) for each in values["contents"]]
+    assert contents == [(each["slot"], raw(each["ciphertext"])) for each in given["contents"]]
+
+
+def test_the_receipt_signs_what_stands_behind_it() -> None:
+    """Body, signature, key id, and the one entry, which is the event's."""
+    given, record = vectors("log"), vectors("record")
+    body = own.check_signed(raw(given["signed_receipt"]), given["key_name"], raw(given["public_key"]))
+    assert body == raw(given["receipt_body"])
+    assert own.key_id(given["key_name"], raw(given["public_key"])) == raw(given["key_id"])
+    reader = Reader(body, "audit-ledger/receipt/v1")
+    assert reader.text() == given["gateway_id"]
+    assert reader.text() == given["log_origin"]
+    assert reader.take(16) == raw(given["incarnation"])
+    assert reader.long() == given["sealing_delay_ms"]
+    assert reader.long() == 1
+    assert reader.take(16) == raw(record["values"]["event_id"])
+    assert reader.take(32) == raw(record["submission_digest"])
+    assert reader.take(32) == raw(record["submission_key_id"])
+    assert reader.take(32) == raw(record["leaf_hash"])
+    assert reader.long() == given["received_at_us"]
+    reader.end()
+
+
+def test_the_batch_is_the_receipt_and_its_events() -> None:
+    """Keys, headers, values and digests of the records in the event log."""
+    given = vectors("log")
+    receipt, event, _ = given["records"]
+    assert raw(receipt["value"]) == raw(given["signed_receipt"])
+    assert raw(event["value"]) == raw(vectors("record")["event_record"])
+    for each, kind in ((receipt, b"receipt"), (event, b"event")):
+        assert raw(each["key"]) == raw(vectors("sealed")["log_id"])
+        assert each["headers"] == [["kind", kind.hex()], ["epoch", given["incarnation"]]]
+    for each in given["records"]:
+        headers = b"".join(sized(name) + sized(raw(value)) for name, value in each["headers"])
+        tag = sized("audit-ledger/log-record/v1")
+        count = long(len(each["headers"]))
+        assert sha256(tag, sized(raw(each["key"])), count, headers, sized(raw(each["value"]))) == raw(each["digest"])
+
+
+def test_shards_and_derived_ids() -> None:
+    """An event's shard, and the id derived from a source's own."""
+    given = vectors("log")
+    for each in given["shards"]:
+        assert struct.unpack(">Q", sha256(raw(each["event_id"]))[:8])[0] % each["count"] == each["shard"]
+    for each in given["derived_event_ids"]:
+        hashed = sha256(sized("audit-ledger/derived-event-id/v1"), *map(sized, each["parts"]))
+        bits = int.from_bytes(hashed[:10], "big") >> 6
+        high = each["time_ms"] << 16 | 8 << 12 | bits >> 62
+        low = 0b10 << 62 | bits & (2**62 - 1)
+        assert struct.pack(">QQ", high, low) == raw(each["event_id"])
+
+
+def test_tree_and_chain() -> None:
+    """Roots and right edges from RFC 6962's definition; the chain links each leaf to all before it."""
+    given = vectors("sealed")
+    leaves = [raw(each) for each in given["leaves"]]
+    assert leaves[0] == raw(vectors("record")["leaf_hash"])
+    chain = bytes(32)
+    for leaf, linked in zip(leaves, given["chain"], strict=True):
+        chain = sha256(chain, leaf)
+        assert chain == raw(linked)
+    for size in range(6):
+        assert own.tree_root(leaves[:size]) == raw(given["roots"][size])
+        assert own.right_edge(leaves[:size]) == [raw(each) for each in given["compact_ranges"][size]]
+
+
+def read_statement(data: bytes) -> dict[str, Any]:
+    """A statement's fields, in the document's order."""
+    reader = Reader(data, "audit-ledger/statement/v1")
+
+    def mark() -> dict[str, int]:
+        return {"index": reader.long(), "first_index": reader.long()}
+
+    def repeat() -> dict[str, Any]:
+        return {"offset": reader.long(), "leaf_hash": reader.digest(), "first_index": reader.long()}
+
+    found = {
+        "log_id": reader.digest(),
+        "partition": reader.long(),
+        "round": reader.long(),
+        "first_index": reader.long(),
+        "count": reader.long(),
+        "chain_before": reader.digest(),
+        "chain_after": reader.digest(),
+        "tree_size": reader.long(),
+        "root": reader.digest(),
+        "range_hashes": reader.list(reader.digest),
+        "schemas": reader.list(reader.digest),
+        "repeats": reader.list(repeat),
+        "conflicts": reader.list(mark),
+        "undetermined": reader.list(mark),
+        "receipt_count": reader.long(),
+        "receipts_digest": reader.digest(),
+        "previous": reader.digest(),
+        "previous_round": reader.long(),
+    }
+    reader.end()
+    return found
+
+
+def test_statement_bundle_and_label() -> None:
+    """The statement's fields, its digest, the receipts it counts, the bundle around it, its label."""
+    given = vectors("sealed")
+    data = raw(given["statement"])
+    found = read_statement(data)
+    assert make.hexed(found) == given["statement_fields"]
+    assert sha256(data) == raw(given["statement_digest"])
+    assert (found["chain_after"].hex(), found["root"].hex()) == (given["chain"][4], given["roots"][5])
+    assert found["range_hashes"] == [raw(each) for each in given["compact_ranges"][5]]
+    receipt = raw(vectors("log")["signed_receipt"])
+    assert found["receipts_digest"] == sha256(sized("audit-ledger/receipts/v1"), long(1), sha256(receipt))
+    reader = Reader(raw(given["bundle"]), "audit-ledger/bundle/v1")
+    assert reader.list(lambda: (reader.blob(), reader.list(reader.blob))) == [(data, [receipt])]
+    reader.end()
+    place = sized("audit-ledger/label/v1") + raw(given["log_id"]) + long(found["partition"]) + long(found["round"])
+    assert sha256(place) == raw(given["label"])
+
+
+def read_round(data: bytes) -> dict[str, Any]:
+    """A round's fields, in the document's order."""
+    reader = Reader(data, "audit-ledger/round/v1")
+
+    def file() -> dict[str, Any]:
+        return {
+            "role": reader.text(),
+            "name": reader.text(),
+            "sha256": reader.digest(),
+            "bytes": reader.long(),
+            "rows": reader.long(),
+        }
+
+    found = {
+        "partition": reader.long(),
+        "number": reader.long(),
+        "kind": reader.long(),
+        "sealed_at_us": reader.long(),
+        "incarnation": reader.take(16),
+        "first_offset": reader.long(),
+        "next_offset": reader.long(),
+        "last_record": reader.digest(),
+        "files": reader.list(file),
+        "entries": reader.list(lambda: {"label": reader.digest(), "statement": reader.digest()}),
+        "placements": reader.list(reader.digest),
+        "previous": reader.digest(),
+        "tree_size": reader.long(),
+        "range_hashes": reader.list(reader.digest),
+        "reason": reader.text(),
+    }
+    reader.end()
+    return found
+
+
+def test_rounds_and_their_tree() -> None:
+    """Two rounds: fields, signature, the digest that links them, the tree they are leaves of."""
+    given = vectors("sealed")
+    body = own.check_signed(raw(given["signed_round"]), given["key_name"], raw(given["public_key"]))
+    assert body == raw(given["round"])
+    found = read_round(body)
+    assert make.hexed(found) == given["round_fields"]
+    first = raw(given["first_round"])
+    assert (read_round(first)["kind"], read_round(first)["previous"]) == (1, bytes(32))
+    assert found["previous"] == sha256(first)
+    assert raw(given["round_digest"]) == sha256(body)
+    assert (found["tree_size"], found["range_hashes"]) == (1, [sha256(b"\x00", first)])
+    assert found["entries"] == [{"label": raw(given["label"]), "statement": raw(given["statement_digest"])}]
+    assert found["placements"] == [sha256(raw(given["placement"]))]
+    bundle = next(each for each in found["files"] if each["role"] == "statements")
+    assert bundle["sha256"] == sha256(raw(given["bundle"]))
+
+
+def test_placements() -> None:
+    """A placement's fields, and its files' names."""
+    given = vectors("sealed")
+    reader = Reader(raw(given["placement"]), "audit-ledger/placement/v1")
+
+    def file() -> dict[str, Any]:
+        return {
+            "role": reader.text(),
+            "name": reader.text(),
+            "sha256": reader.digest(),
+            "bytes": reader.long(),
+            "rows": reader.long(),
+            "first_index": reader.long(),
+            "end_index": reader.long(),
+        }
+
+    found = {
+        "log_id": reader.digest(),
+        "sequence_number": reader.long(),
+        "previous": reader.digest(),
+        "size": reader.long(),
+        "files": reader.list(file),
+        "removed": reader.list(lambda: {"index": reader.long(), "slot": reader.text(), "event_id": reader.take(16)}),
+    }
+    reader.end()
+    assert make.hexed(found) == given["placement_fields"]
+    for each in found["files"]:
+        assert each["name"] == f"logs/{given['log_id']}/{each['role']}/{each['sha256'].hex()[:32]}.parquet"
+
+
+def test_checkpoints_and_origins() -> None:
+    """Signed notes under the origins of the rounds and of the log, and the file they stand in."""
+    given = vectors("sealed")
+    rounds, log = (own.check_note(note, raw(given["public_key"])) for note in given["checkpoints"])
+    both = [sha256(b"\x00", raw(given["first_round"])), sha256(b"\x00", raw(given["round"]))]
+    root = base64.b64encode(own.tree_root(both)).decode()
+    assert rounds == ["audit.example.org/rounds/0", "2", root]
+    root = base64.b64encode(raw(given["roots"][5])).decode()
+    assert log == [f"audit.example.org/log/{given['log_id']}", "5", root]
+    reader = Reader(raw(given["checkpoints_file"]), "audit-ledger/checkpoints/v1")
+    assert reader.list(reader.text) == given["checkpoints"]
+    reader.end()
+
+
+def test_object_names() -> None:
+    """Numbers have leading zeros to their least width; digests are cut to 16 and 32 digits."""
+    given = vectors("sealed")
+    names, digest = given["names"], given["names"]["digest"]
+    assert names["round"] == "partitions/0000/rounds/000000000001.round"
+    assert names["large_round"] == "partitions/12345/rounds/10000000000000.round"
+    for role, suffix in (("events", "parquet"), ("contents", "parquet"), ("statements", "bundle")):
+        assert names[role] == f"partitions/0000/{role}/000000000001-{digest[:16]}.{suffix}"
+    assert names["placement"] == f"partitions/0000/placements/{digest}.placement"
+    assert names["checkpoints"] == "partitions/0000/checkpoints/000000000001.checkpoints"
+    for role in ("events", "contents"):
+        assert names[f"compacted_{role}"] == f"logs/{given['log_id']}/{role}/{digest[:32]}.parquet"
+
+
+def test_a_disclosure_proves_itself() -> None:
+    """Payload, salt and plaintext against the leaf, the leaf against the checkpoint, without keys or ledger."""
+    text = vectors("disclosure")["file"]
+    fields = json.loads(text)
+    assert list(fields) == ["format", "payload", "slot", "salt", "plaintext", "proof", "verifier_key"]
+    assert text == json.dumps(fields, indent=2) + "\n"
+    name, identity, encoded = fields["verifier_key"].split("+", 2)
+    key = base64.b64decode(encoded)
+    assert key[:1] == b"\x01"
+    assert own.key_id(name, key[1:]).hex() == identity
+    head, note = fields["proof"].split("\n\n", 1)
+    lines = own.check_note(note, key[1:])
+    header, index, *hashes = head.split("\n")
+    assert (header, index) == ("c2sp.org/tlog-proof@v1", "index 0")
+    payload = base64.b64decode(fields["payload"])
+    root = own.check_inclusion(sha256(b"\x00", payload), 0, int(lines[1]), [base64.b64decode(each) for each in hashes])
+    assert base64.b64encode(root).decode() == lines[2]
+    schema = json.loads((SCHEMAS / "payload.v1.avsc").read_text("utf-8"))
+    values = own.Avro(schema, payload[10:]).values
+    descriptor = next(each for each in values["contents"] if each["slot"] == fields["slot"])
+    salt, plaintext = base64.b64decode(fields["salt"]), base64.b64decode(fields["plaintext"])
+    assert sha256(salt, plaintext) == descriptor["commitment"]
+    assert plaintext == b"May I change my flight?"
+
+
+def test_the_document_names_every_field_and_slot() -> None:
+    """No field of the payload, no column and no content slot is left out of the document."""
+    found: set[str] = set()
+
+    def walk(node: Any) -> None:
+        if isinstance(node, list):
+            for each in node:
+                walk(each)
+        elif isinstance(node, dict):
+            for field in node.get("fields", ()):
+                found.add(field["name"])
+                walk(field["type"])
+            walk(node.get("items"))
+
+    for name in ("payload.v1", "event_record.v1"):
+        walk(json.loads((SCHEMAS / f"{name}.avsc").read_text("utf-8")))
+    found |= {name for name, _ in LEDGER_COLUMNS} | set(CONTENTS_SCHEMA.names)
+    found |= {path[-1].name for path in fields(FieldDescriptor.TYPE_MESSAGE) if path[-1].message_type.name == "Content"}
+    quoted = set(re.findall(r"`([a-z0-9_]+)`", DOCUMENT)) | {"document_id", "text"}
+    assert found - quoted == set()
+
+
+def test_the_document_names_every_tag() -> None:
+    """Each tag that the code hashes, signs or stores under for good stands in the document."""
+    derived = {"id-run", "query-key", "query-pairs", "spool-key-id"}
+    tags = set()
+    for package in ("ledger", "consumers", "query"):
+        for source in (ROOT / package).rglob("*.py"):
+            tags |= set(re.findall(r"audit-ledger/([a-z0-9-]+)/v[0-9]+", source.read_text("utf-8")))
+    assert {tag for tag in tags - derived if f"audit-ledger/{tag}/v" not in DOCUMENT} == set()
