@@ -13,8 +13,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -22,9 +20,7 @@ from unittest import mock
 from google.protobuf.json_format import MessageToDict
 
 from ledger.canonical import blob, optional, sequence, text, u64
-from ledger.checkpoint import Checkpoint, sign_checkpoint
 from ledger.client.ids import derived_event_id
-from ledger.disclosure import make_disclosure
 from ledger.keys.derive import content_key, submission_key
 from ledger.keys.hierarchy import TenantRing
 from ledger.keys.normalize import normalize_v1
@@ -32,69 +28,32 @@ from ledger.keys.provider import Grant, Holder, HolderRef, Scope, ScopeRef
 from ledger.keys.sealing import row_identity, seal
 from ledger.log.framing import frame
 from ledger.log.interface import Record, record_digest
-from ledger.merkle import CHAIN_START, EMPTY, inclusion_proof, leaf_hash, link, subtrees_of
-from ledger.note import VerifierKey, signer_from_seed
 from ledger.receipt import RECEIPT, Receipt, ReceiptEntry, join
 from ledger.record.assemble import Capture, ContentLimits, Reception, assemble, digest_of, needs
-from ledger.record.content import ContentSealer, OpenedContent
+from ledger.record.content import ContentSealer
 from ledger.record.payload import decode_payload, encode_event_record
 from ledger.record.schemas import EVENT_RECORD, PAYLOAD
 from ledger.record.submission import submission_bytes
 from ledger.record.translate import translate
-from ledger.segments import names
-from ledger.segments.checkpoints import CHECKPOINTS, Checkpoints
-from ledger.segments.placement import PLACEMENT, PlacedFile, Placement, Removal
-from ledger.segments.round import ROUND, Entry, File, Round, round_digest
-from ledger.segments.statement import (
-    BUNDLE,
-    STATEMENT,
-    Bundle,
-    BundleEntry,
-    Mark,
-    Repeat,
-    Statement,
-    label,
-    receipts_digest,
-)
 from ledger.signed import sign
-from ledger.tenants import log_origin, rounds_origin, shard_of
-from ledger.tlog_proof import TlogProof
+from ledger.tenants import shard_of
 from ledger.v1 import event_pb2 as pb
+from tests.vectors.sealed import disclosure_vectors, sealed_vectors
+from tests.vectors.story import (
+    GATEWAY,
+    INCARNATION,
+    LOG_ID,
+    MIA,
+    ORIGIN,
+    RECEIVED_US,
+    SEALING_DELAY_MS,
+    TENANT,
+    Vectors,
+    bits,
+    hexed,
+)
 
 FOLDER = Path(__file__).parent
-LEDGER, TENANT, PARTITION = "audit.example.org", "acme", 0
-RECEIVED_US = 1_795_262_400_123_456
-SEALING_DELAY_MS = 86_400_000
-Vectors = dict[str, Any]
-
-
-def bits(name: str, count: int) -> bytes:
-    """Bytes that stand for random ones: the name says which."""
-    out, block = b"", 0
-    while len(out) < count:
-        out += sha256(f"vector/{name}/{block}".encode()).digest()
-        block += 1
-    return out[:count]
-
-
-INCARNATION = bits("incarnation", 16)
-LOG_ID = bits("log id", 32)
-ORIGIN = log_origin(LEDGER, LOG_ID)
-GATEWAY = signer_from_seed(f"{LEDGER}/gateway/1", bits("gateway seed", 32))
-LEDGER_SEED = bits("ledger seed", 32)
-SEALER = signer_from_seed(f"{LEDGER}/ledger", LEDGER_SEED)
-MIA = HolderRef("person", "  Mia.Li@Example.ORG ")
-
-
-def hexed(value: Any) -> Any:
-    """The value with bytes as hex and times as text, for JSON."""
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, dict):
-        return {key: hexed(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [hexed(each) for each in value]
-    return value.isoformat() if hasattr(value, "isoformat") else value
 
 
 def canonical_vectors() -> Vectors:
@@ -268,152 +227,6 @@ def log_vectors(event_record: bytes, entry: ReceiptEntry) -> Vectors:
             for time_ms, parts in ((0, ["a"]), (RECEIVED_US // 1000, ["a", "b"]), (RECEIVED_US // 1000, ["ab", ""]))
         ],
     }
-
-
-def statement_of(leaves: list[bytes], signed_receipt: bytes) -> Statement:
-    """A statement of the log's second round: one repeat, one mark of each kind."""
-    before = EMPTY.extend(leaves[:2])
-    after = before.extend(leaves[2:])
-    chain = link(CHAIN_START, leaves)
-    return Statement(
-        log_id=LOG_ID,
-        partition=PARTITION,
-        round=1,
-        first_index=2,
-        count=3,
-        chain_before=chain[1],
-        chain_after=chain[-1],
-        tree_size=5,
-        root=after.root(),
-        range_hashes=after.hashes,
-        schemas=(PAYLOAD.sha256,),
-        repeats=(Repeat(17, bits("repeated leaf", 32), 0),),
-        conflicts=(Mark(3, 1),),
-        undetermined=(Mark(4, 0),),
-        receipt_count=1,
-        receipts_digest=receipts_digest([signed_receipt]),
-        previous=bits("previous statement", 32),
-        previous_round=0,
-    )
-
-
-def sealed_vectors(payload_leaf: bytes, signed_receipt: bytes) -> Vectors:
-    """Tree, chain, statement, bundle, round, placement, checkpoints, and the names they stand under."""
-    leaves = [payload_leaf, *(leaf_hash(bits(f"payload {number}", 40)) for number in range(1, 5))]
-    statement = statement_of(leaves, signed_receipt)
-    statement_bytes = STATEMENT.encode(statement)
-    bundle = BUNDLE.encode(Bundle((BundleEntry(statement_bytes, (signed_receipt,)),)))
-    placement = Placement(
-        log_id=LOG_ID,
-        sequence_number=1,
-        previous=bytes(32),
-        size=2,
-        files=(_placed("events", 2), _placed("contents", 5)),
-        removed=(Removal(1, "input", bits("erasure event", 16)),),
-    )
-    first_body = ROUND.encode(round_zero())
-    edge = EMPTY.extend([leaf_hash(first_body)])
-    round_ = Round(
-        partition=PARTITION,
-        number=1,
-        kind=0,
-        sealed_at_us=RECEIVED_US + 2_000_000,
-        incarnation=INCARNATION,
-        first_offset=0,
-        next_offset=5,
-        last_record=bits("last record", 32),
-        files=(_file("events", 3), _file("contents", 7), _file("statements", 1, bundle)),
-        entries=(Entry(label(LOG_ID, PARTITION, 1), sha256(statement_bytes).digest()),),
-        placements=(sha256(PLACEMENT.encode(placement)).digest(),),
-        previous=round_digest(first_body),
-        tree_size=1,
-        range_hashes=edge.hashes,
-        reason="",
-    )
-    body = ROUND.encode(round_)
-    rounds = Checkpoint(rounds_origin(LEDGER, PARTITION), 2, edge.extend([leaf_hash(body)]).root())
-    notes = tuple(
-        sign_checkpoint(each, replace(SEALER, name=each.origin))
-        for each in (rounds, Checkpoint(ORIGIN, statement.tree_size, statement.root))
-    )
-    return {
-        "leaves": leaves,
-        "chain": link(CHAIN_START, leaves),
-        "roots": [EMPTY.extend(leaves[:size]).root() for size in range(6)],
-        "compact_ranges": [EMPTY.extend(leaves[:size]).hashes for size in range(6)],
-        "key_name": SEALER.name,
-        "public_key": SEALER.public_key,
-        "key_id": SEALER.verifier_key.key_id,
-        "log_id": LOG_ID,
-        "statement_fields": _fields(statement),
-        "statement": statement_bytes,
-        "statement_digest": sha256(statement_bytes).digest(),
-        "label": label(LOG_ID, PARTITION, 1),
-        "bundle": bundle,
-        "placement_fields": _fields(placement),
-        "placement": PLACEMENT.encode(placement),
-        "first_round": first_body,
-        "round_fields": _fields(round_),
-        "round": body,
-        "round_digest": round_digest(body),
-        "signed_round": sign(body, SEALER),
-        "checkpoints": list(notes),
-        "checkpoints_file": CHECKPOINTS.encode(Checkpoints(notes)),
-        "names": object_names(),
-    }
-
-
-def _fields(value: Any) -> Any:
-    if hasattr(value, "__slots__") and not isinstance(value, (bytes, str)):
-        return {name: _fields(getattr(value, name)) for name in value.__slots__}
-    return [_fields(each) for each in value] if isinstance(value, tuple) else value
-
-
-def _file(role: str, rows: int, data: bytes = b"") -> File:
-    data = data or f"{role} file".encode()
-    digest = sha256(data).digest()
-    return File(role, names.segment_name(PARTITION, role, 1, digest), digest, len(data), rows)
-
-
-def _placed(role: str, rows: int) -> PlacedFile:
-    digest = sha256(f"placed {role}".encode()).digest()
-    return PlacedFile(role, names.compacted_name(LOG_ID, role, digest), digest, 1_000, rows, 0, 2)
-
-
-def round_zero() -> Round:
-    """A heartbeat before anything."""
-    empty = bytes(32)
-    return Round(PARTITION, 0, 1, RECEIVED_US, INCARNATION, 0, 0, empty, (), (), (), empty, 0, (), "")
-
-
-def object_names() -> Vectors:
-    """One name of each kind."""
-    digest = bits("file digest", 32)
-    return {
-        "digest": digest,
-        "round": names.round_name(0, 1),
-        "large_round": names.round_name(12_345, 10**13),
-        "events": names.segment_name(0, "events", 1, digest),
-        "contents": names.segment_name(0, "contents", 1, digest),
-        "statements": names.segment_name(0, "statements", 1, digest),
-        "placement": names.placement_name(0, digest),
-        "checkpoints": names.checkpoints_name(0, 1),
-        "compacted_events": names.compacted_name(LOG_ID, "events", digest),
-        "compacted_contents": names.compacted_name(LOG_ID, "contents", digest),
-    }
-
-
-def disclosure_vectors(payload: bytes, leaves: list[bytes], salt: bytes, stored: bytes) -> Vectors:
-    """The content `input` of the event, disclosed."""
-    tree = EMPTY.extend(leaves)
-    signer = replace(SEALER, name=ORIGIN)
-    proof = TlogProof(
-        0,
-        tuple(inclusion_proof(0, len(leaves), subtrees_of(leaves))),
-        sign_checkpoint(Checkpoint(ORIGIN, tree.size, tree.root()), signer),
-    )
-    key = VerifierKey(ORIGIN, SEALER.public_key)
-    return {"file": make_disclosure(payload, "input", OpenedContent(stored, salt), proof, key).decode("ascii")}
 
 
 def make() -> dict[str, Vectors]:
