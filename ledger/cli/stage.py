@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -23,7 +23,7 @@ from ledger.cli.processes import READY
 from ledger.errors import Unavailable
 
 COMMAND_S = 300.0
-READY_S = 60.0
+READY_S = 180.0
 STOP_S = 60.0
 _POLL_S = 0.05
 
@@ -35,6 +35,7 @@ class Stage:
         self._width = min(shutil.get_terminal_size((100, 24)).columns, 100)
         self._environment = {**os.environ, "AUDIT_LEDGER_HOME": str(home), "COLUMNS": str(self._width)}
         self._acts = 0
+        self._said: Callable[[], str] = str
 
     def title(self, text: str) -> None:
         """A line that begins an act."""
@@ -74,13 +75,15 @@ class Stage:
             if all(part["unsealed_records"] == 0 for part in status["partitions"]):
                 return status
             time.sleep(_POLL_S)
-        raise Unavailable("the sealer did not seal what was published")
+        raise Unavailable(f"the sealer did not seal what was published; audit-ledger up said:\n{self._said()}")
 
     def up(self, *more: str) -> Up:
         """Starts `audit-ledger up`."""
         arguments = ["up", "--listen", "127.0.0.1:0", *more]
         click.secho(f"$ audit-ledger {_typed(arguments, self._width)} &", fg="cyan")
-        return Up(arguments, self._environment)
+        up = Up(arguments, self._environment)
+        self._said = up.said
+        return up
 
 
 class Up:
@@ -92,7 +95,7 @@ class Up:
         self.address = ""
 
     def __enter__(self) -> Self:
-        self._said = tempfile.TemporaryFile("w+", encoding="utf-8")
+        self._said = tempfile.TemporaryFile()
         self._process = subprocess.Popen(
             _program(*self._arguments), env=self._environment, stdout=subprocess.PIPE, stderr=self._said, text=True
         )
@@ -102,8 +105,13 @@ class Up:
                 click.echo(line.rstrip("\n"))
                 return self
         self._process.wait()
-        self._said.seek(0)
-        raise Unavailable(f"audit-ledger up did not start:\n{self._said.read()}")
+        raise Unavailable(f"audit-ledger up did not start:\n{self.said()}")
+
+    def said(self) -> str:
+        """What it said on standard error so far."""
+        # The file's position is the process's too: it must not be moved.
+        handle = self._said.fileno()
+        return os.pread(handle, os.fstat(handle).st_size, 0).decode("utf-8", "replace")
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._process.terminate()

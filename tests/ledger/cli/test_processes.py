@@ -1,0 +1,56 @@
+"""`up` and `seal`: processes that live and end together."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from tests.ledger.cli.events import event, line
+from tests.ledger.cli.running import TENANT, Cli
+
+
+def test_up_drains_when_told_to(cli: Cli) -> None:
+    """SIGTERM ends gateway, sealer and query server with 0, and what was acknowledged is in the event log."""
+    cli.make(TENANT)
+    with cli.up() as up:
+        assert set(up.children()) == {"serve", "seal", "serve-query"}
+        cli.good("publish", "-", "--tenant", TENANT, "--to", up.gateway, stdin=line(event()))
+        assert up.stop() == 0
+    assert cli.good("seal", "--drain", "--json").json["quarantined"] == 0
+    (tenant,) = [each for each in cli.good("status", "--json").json["tenants"] if each["tenant"] == TENANT]
+    assert tenant["events"] == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "name"), [("serve", "gateway"), ("seal", "sealer"), ("serve-query", "query server")]
+)
+def test_when_one_dies_all_end_and_say_who(cli: Cli, command: str, name: str) -> None:
+    """A ledger of which one part died does not look like one that works."""
+    cli.make(TENANT)
+    with cli.up() as up:
+        children = up.children()
+        os.kill(children.pop(command), signal.SIGKILL)
+        assert up.await_end() == 3
+        assert f"error: the {name} ended with exit code -9; its message stands above" in up.err
+        for pid in children.values():
+            with pytest.raises(ProcessLookupError):
+                os.kill(pid, 0)
+
+
+def test_two_ledgers_on_one_machine(cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A second `up` takes free ports where the first has the configured ones, and says so."""
+    other = Cli(tmp_path_factory.mktemp("other") / "home")
+    cli.make(TENANT)
+    other.make(TENANT)
+    with cli.up() as one, other.up() as two:
+        assert one.gateway != two.gateway
+        assert one.addresses["query"] != two.addresses["query"]
+
+
+def test_drain_seals_everything_and_says_how_much(cli: Cli) -> None:
+    """`seal --drain` of a ledger without events has nothing to do; a partition that is not there is wrong usage."""
+    cli.make(TENANT)
+    assert cli.good("seal", "--drain", "--json").json["events"] == 0
+    assert cli.run("seal", "--drain", "--partition", "7").code == 2

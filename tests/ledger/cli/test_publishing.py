@@ -1,0 +1,127 @@
+"""`publish` and `import`, against a running ledger."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from ledger.checkpoint import open_checkpoint
+from ledger.note import VerifierKey
+from tests.ledger.cli.events import conversation, event, line
+from tests.ledger.cli.running import ROOT, TENANT, Cli, Up
+
+SHARED = ROOT.parent / "shared" / "data" / "airline-conversations.jsonl.gz"
+
+
+def _to(up: Up) -> tuple[str, ...]:
+    return ("--tenant", TENANT, "--to", up.gateway)
+
+
+def test_published_and_waited_for_is_sealed(served: tuple[Cli, Up]) -> None:
+    """`publish --wait` returns with a checkpoint that the tenant's key signed and that covers the events."""
+    cli, up = served
+    before = _sealed(cli)
+    lines = "".join(line(event(text=str(number))) for number in range(3))
+    done = cli.good("publish", "-", *_to(up), "--wait", "--json", stdin=lines).json
+    assert (done["accepted"], done["repeat"], done["rejected"]) == (3, 0, 0)
+    (log,) = cli.good("tenant", "show", TENANT, "--json").json["logs"]
+    checkpoint = open_checkpoint(done["checkpoints"][0], VerifierKey.parse(log["verifier_keys"][0]))
+    assert checkpoint.size == before + 3 == _sealed(cli)
+
+
+def test_published_twice_is_sealed_once(served: tuple[Cli, Up]) -> None:
+    """The same lines again are repeats, and nothing new is sealed."""
+    cli, up = served
+    lines = line(event()) + line(event())
+    cli.good("publish", "-", *_to(up), "--wait", stdin=lines)
+    before = _sealed(cli)
+    again = cli.good("publish", "-", *_to(up), "--wait", "--json", stdin=lines).json
+    assert (again["accepted"], again["repeat"], _sealed(cli)) == (0, 2, before)
+
+
+def test_what_is_refused_is_listed_and_the_rest_is_published(served: tuple[Cli, Up], tmp_path: Path) -> None:
+    """A line that is no event and an event that the gateway rejects are named with line and field; exit code 1."""
+    cli, up = served
+    bad = event()
+    bad.request.vendor = "a\tb"
+    file = tmp_path / "events.jsonl"
+    file.write_text(line(event()) + "not an event\n\n" + line(bad) + '{"requst": {}}\n' + line(event()))
+    done = cli.run("publish", str(file), *_to(up))
+    assert done.code == 1
+    assert "accepted: 2, repeat: 0, rejected: 3" in done.out
+    refused = done.err.splitlines()
+    assert [each.split(": ")[1] for each in refused] == ["line 2", "line 5", "line 4"]
+    assert refused[2].startswith("rejected: line 4: request.vendor: ")
+
+
+def test_receipts_are_kept_and_hold(served: tuple[Cli, Up], tmp_path: Path) -> None:
+    """The file that `--receipts` writes is one that `verify --receipts` finds sealed."""
+    cli, up = served
+    kept = tmp_path / "receipts.bin"
+    cli.good("publish", "-", *_to(up), "--wait", "--receipts", str(kept), stdin=line(event()) + line(event()))
+    report = cli.good("verify", "--receipts", str(kept), "--json").json
+    assert (report["passed"], report["counts"]["outside_entries"]) == (True, 2)
+
+
+def test_an_unknown_tenant_is_two(served: tuple[Cli, Up]) -> None:
+    """Nothing is published to a tenant that nobody made."""
+    cli, up = served
+    done = cli.run("publish", "-", "--tenant", "nobody", "--to", up.gateway, stdin=line(event()))
+    assert done.code == 2
+    assert done.err == f"error: {up.gateway}: tenant: there is no such tenant\n"
+
+
+def test_imported_twice_adds_nothing(served: tuple[Cli, Up], tmp_path: Path) -> None:
+    """A conversation becomes requests and tool calls; the same file again, and as part of a longer one, adds only
+    what is new."""
+    cli, up = served
+    file, longer = tmp_path / "talk.jsonl", tmp_path / "longer.jsonl.gz"
+    file.write_text(conversation())
+    longer.write_bytes(gzip.compress((conversation(conversation_id="talk-0") + conversation()).encode()))
+    first = cli.good("import", "openai-chat", str(file), *_to(up), "--wait", "--json").json
+    assert {name: first[name] for name in ("conversations", "requests", "tool_calls", "accepted", "repeat")} == {
+        "conversations": 1,
+        "requests": 2,
+        "tool_calls": 1,
+        "accepted": 3,
+        "repeat": 0,
+    }
+    before = _sealed(cli)
+    again = cli.good("import", "openai-chat", str(file), *_to(up), "--wait", "--json").json
+    assert (again["accepted"], again["repeat"], _sealed(cli)) == (0, 3, before)
+    more = cli.good("import", "openai-chat", str(longer), *_to(up), "--wait", "--json").json
+    assert (more["accepted"], more["repeat"], _sealed(cli)) == (3, 3, before + 3)
+
+
+def test_a_bad_line_stops_an_import_and_is_named(served: tuple[Cli, Up], tmp_path: Path) -> None:
+    """What stood before the bad line is imported; the line and field are named; exit code 1."""
+    cli, up = served
+    file = tmp_path / "bad.jsonl"
+    file.write_text(conversation(conversation_id="good") + conversation(user_id=7))
+    done = cli.run("import", "openai-chat", str(file), *_to(up))
+    assert done.code == 1
+    assert "accepted: 3" in done.out
+    assert done.err == "rejected: line 2: user_id: expected a text that is not empty\n"
+
+
+def test_a_dry_run_needs_no_gateway(cli: Cli, tmp_path: Path) -> None:
+    """`--dry-run` counts, and neither opens a home nor connects to anything."""
+    file = tmp_path / "talk.jsonl"
+    file.write_text(conversation())
+    done = cli.good("import", "openai-chat", str(file), "--tenant", TENANT, "--dry-run")
+    assert done.out == "conversations: 1, requests: 2, tool calls: 1, accepted: 0, repeat: 0, rejected: 0\n"
+
+
+def test_the_real_conversations_are_read_whole(cli: Cli) -> None:
+    """The file of a hundred real conversations is understood to its last message."""
+    if not SHARED.exists():
+        pytest.skip(f"{SHARED.name} is not there")
+    counts = cli.good("import", "openai-chat", str(SHARED), "--tenant", TENANT, "--dry-run", "--json").json
+    assert (counts["conversations"], counts["requests"], counts["tool_calls"]) == (100, 1381, 621)
+
+
+def _sealed(cli: Cli) -> int:
+    tenants = cli.good("status", "--json").json["tenants"]
+    return next(each["events"] for each in tenants if each["tenant"] == TENANT)
