@@ -20,8 +20,9 @@ so that a content dies with any one of its scopes.
                      || u64 count || the pseudonyms (16 bytes each) in order)
 
 `text` is a u64 length and UTF-8 (`ledger.canonical`). Secrets all have one length and each use has its tag, so no two
-inputs share their bytes. Both functions run once or more for every event that a gateway takes: HMAC is written out on
-`hashlib`, with the states of the constant key prepared; the tests hold it against the standard library's `hmac`.
+inputs share their bytes. Both run once or more for every event that a gateway takes: HMAC is written out on `hashlib`,
+with the states of keys that are used again prepared (the empty salt; what is extracted from a set of scopes, from which
+the keys of several contents are expanded); the tests hold it against the standard library's `hmac`.
 """
 
 from __future__ import annotations
@@ -68,12 +69,31 @@ def hkdf(ikm: bytes, info: bytes, length: int = 32, salt: bytes = b"") -> bytes:
     return out[:length]
 
 
+class ContentKeys:
+    """The keys of the contents under one set of scopes: what is the same for all of them is computed once."""
+
+    __slots__ = ("_inner", "_outer")
+
+    def __init__(self, scope_keys: Sequence[tuple[bytes, bytes]]) -> None:
+        """`scope_keys`: (scope id, key) in any order, at least one, each scope once."""
+        block = _extract(_in_order(scope_keys, "scope")).ljust(BLOCK_BYTES, b"\0")
+        self._inner = hashlib.sha256(block.translate(_INNER))
+        self._outer = hashlib.sha256(block.translate(_OUTER))
+
+    def key(self, tenant: str, event_id: bytes, slot: str) -> bytes:
+        """The 32-byte key of one content: the first and only block that HKDF expands to."""
+        if len(event_id) != ID_BYTES:
+            raise ValueError(f"event id: expected {ID_BYTES} bytes, got {len(event_id)}")
+        inner = self._inner.copy()
+        inner.update(b"".join((_CONTENT_INFO, _text(tenant), event_id, _text(slot), b"\x01")))
+        outer = self._outer.copy()
+        outer.update(inner.digest())
+        return outer.digest()
+
+
 def content_key(scope_keys: Sequence[tuple[bytes, bytes]], tenant: str, event_id: bytes, slot: str) -> bytes:
     """The 32-byte key of one content. `scope_keys`: (scope id, key) in any order, at least one, each scope once."""
-    if len(event_id) != ID_BYTES:
-        raise ValueError(f"event id: expected {ID_BYTES} bytes, got {len(event_id)}")
-    ikm = _in_order(scope_keys, "scope")
-    return hkdf(ikm, b"".join((_CONTENT_INFO, _text(tenant), event_id, _text(slot))))
+    return ContentKeys(scope_keys).key(tenant, event_id, slot)
 
 
 def submission_key(holders: Sequence[tuple[bytes, bytes]], encoding_version: str) -> tuple[bytes, bytes]:

@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Literal
 
 from ledger.errors import Rejected
-from ledger.keys.derive import content_key, submission_key
+from ledger.keys.derive import ContentKeys, submission_key
 from ledger.keys.provider import Grant, HolderRef, ScopeRef
 from ledger.merkle import leaf_hash
 from ledger.record.content import ContentSealer
@@ -228,8 +228,8 @@ def _truncated(data: bytes, media_type: str | None, limit: int) -> bytes:
     return data[:end]
 
 
-class _ScopesOf(dict[tuple[str, ...], list[tuple[bytes, bytes]]]):
-    """(scope id, key) in order of the ids, by the persons a content names. Most contents of an event name the same."""
+class _ScopesOf(dict[tuple[str, ...], tuple[list[bytes], ContentKeys]]):
+    """Scope ids in order, and the keys under them, by the persons a content names. Most contents name the same."""
 
     def __init__(self, submission: Submission, grant: Grant, retention_class: str, month: str) -> None:
         super().__init__()
@@ -238,15 +238,15 @@ class _ScopesOf(dict[tuple[str, ...], list[tuple[bytes, bytes]]]):
         self.retention_class = retention_class
         self._month = month
 
-    def __missing__(self, persons: tuple[str, ...]) -> list[tuple[bytes, bytes]]:
+    def __missing__(self, persons: tuple[str, ...]) -> tuple[list[bytes], ContentKeys]:
         granted = self._grant.scopes
         found = {
             scope.scope_id: scope.key
             for holder in _content_holders(self._submission, persons)
             for scope in (granted[ScopeRef(holder, self.retention_class, self._month)],)
         }
-        self[persons] = sorted(found.items())
-        return self[persons]
+        held = self[persons] = (sorted(found), ContentKeys(list(found.items())))
+        return held
 
 
 def _seal(
@@ -282,13 +282,12 @@ def _seal(
     stored = data
     if len(data) > limits.content_bytes_max:
         stored = _truncated(data, content.media_type, limits.content_bytes_max)
-    held = scopes[content.persons]
-    key = content_key(held, tenant, event_id, content.slot)
-    sealed = sealer.seal(stored, key, tenant, event_id, content.slot)
+    scope_ids, keys = scopes[content.persons]
+    sealed = sealer.seal(stored, keys.key(tenant, event_id, content.slot), tenant, event_id, content.slot)
     descriptor["state"] = "full" if stored is data else "truncated"
     descriptor["size"] = sealed.size
     descriptor["original_size"] = len(data)
     descriptor["ciphertext_sha256"] = sealed.ciphertext_sha256
     descriptor["commitment"] = sealed.commitment
-    descriptor["scope_ids"] = [scope_id for scope_id, _ in held]
+    descriptor["scope_ids"] = scope_ids
     return descriptor, sealed.ciphertext
