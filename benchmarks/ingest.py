@@ -1,15 +1,21 @@
 """Ingest through the gateway, in batches of 100, against its floor: a gRPC echo of the same bytes, then a raw append.
 
 The floor in events/s is 1 / (1/echo + 1/append): what a service would cost that only receives the bytes and appends
-them, with the same durability. Gateway and echo run in a process of their own, clients in this one.
+them, with the same durability. The gateway is `audit-ledger serve` with one process and with two, each time with a new
+home; the echo has a process of its own. The clients are in this one, each with a connection of its own: connections
+are what several gateway processes share out. What two processes can gain depends on the cores that are left for them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -17,13 +23,21 @@ import grpc
 
 from benchmarks.corpus import event_id, requests
 from benchmarks.figures import Figure
+from ledger.cli.gateways import READY
 from ledger.home import Home
 from ledger.log.interface import Record
 from ledger.v1 import ingest_pb2 as ingest
 
 BATCH = 100
 CALLERS = 8
+PROCESSES = (1, 2)
 _ECHO = "/benchmark.Echo/Echo"
+_PUBLISH = "/ledger.v1.IngestService/Publish"
+_CHANNEL = (
+    ("grpc.max_send_message_length", 1 << 24),
+    ("grpc.max_receive_message_length", 1 << 24),
+    ("grpc.use_local_subchannel_pool", 1),  # else channels to one address share a connection
+)
 
 
 def run(smoke: bool) -> list[Figure]:
@@ -49,24 +63,39 @@ async def _measure(name: str, url: str | None, count: int) -> list[Figure]:
         for at in range(0, count, BATCH)
     ]
     with tempfile.TemporaryDirectory() as folder:
-        home = Home.create(Path(folder) / "home", name="benchmark.example", event_log=url, partitions=1)
-        config = home.config()
-        with home.keys(config) as keys:
-            keys.tenants.add("acme")
-            home.write_trust(config, keys)
+        home = _home(folder, url)
         append = await _append_rate(home, batches)
         with _process(_echo_server) as address:
             echo = await _call_rate(address, _ECHO, batches)
-        with _process(_gateway, home.path) as address:
-            warm = batches[: max(len(batches) // 10, 1)]
-            await _call_rate(address, "/ledger.v1.IngestService/Publish", _fresh(warm))
-            rate = await _call_rate(address, "/ledger.v1.IngestService/Publish", batches)
     floor = 1 / (1 / echo + 1 / append)
-    return [
+    figures = [
         Figure(f"gRPC echo, {name} run", echo, "events/s"),
         Figure(f"raw append, {name}", append, "events/s"),
-        Figure(f"ingest, {name} log", rate, "events/s", floor, "echo + raw append", "≥ 0.3"),
     ]
+    for processes in PROCESSES:
+        rate = await _ingest_rate(url, processes, batches)
+        what = f"ingest, {name} log, {processes} process" + ("es" if processes > 1 else "")
+        figures.append(Figure(what, rate, "events/s", floor, "echo + raw append", "≥ 0.3"))
+    return figures
+
+
+def _home(folder: str, url: str | None) -> Home:
+    home = Home.create(Path(folder) / "home", name="benchmark.example", event_log=url, partitions=1)
+    config = home.config()
+    with home.keys(config) as keys:
+        keys.tenants.add("acme")
+        home.write_trust(config, keys)
+    return home
+
+
+async def _ingest_rate(url: str | None, processes: int, batches: list[bytes]) -> float:
+    """Through a gateway that has met the producers before, of a ledger that has nothing of this."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = _home(folder, url and f"{url.partition('?')[0]}-{processes}?{url.partition('?')[2]}")
+        with _gateway(home.path, processes) as address:
+            warm = batches[: max(len(batches) // 10, 1)]
+            await _call_rate(address, _PUBLISH, _fresh(warm))
+            return await _call_rate(address, _PUBLISH, batches)
 
 
 def _fresh(batches: list[bytes]) -> list[bytes]:
@@ -103,20 +132,19 @@ async def _append_rate(home: Home, batches: list[bytes]) -> float:
 
 
 async def _call_rate(address: str, method: str, batches: list[bytes]) -> float:
-    options = [("grpc.max_send_message_length", 1 << 24), ("grpc.max_receive_message_length", 1 << 24)]
-    async with grpc.aio.insecure_channel(address, options) as channel:
-        call = channel.unary_unary(
-            method, request_serializer=lambda data: data, response_deserializer=lambda data: data
-        )
-        queue = list(batches)
+    queue = list(batches)
 
-        async def caller() -> None:
+    async def caller() -> None:
+        async with grpc.aio.insecure_channel(address, _CHANNEL) as channel:
+            call = channel.unary_unary(
+                method, request_serializer=lambda data: data, response_deserializer=lambda data: data
+            )
             while queue:
                 await call(queue.pop(), timeout=60, wait_for_ready=True)
 
-        began = time.perf_counter()
-        await asyncio.gather(*(caller() for _ in range(CALLERS)))
-        return len(batches) * BATCH / (time.perf_counter() - began)
+    began = time.perf_counter()
+    await asyncio.gather(*(caller() for _ in range(CALLERS)))
+    return len(batches) * BATCH / (time.perf_counter() - began)
 
 
 class _process:
@@ -160,16 +188,18 @@ def _echo_server(pipe: Connection) -> None:
     asyncio.run(main())
 
 
-def _gateway(pipe: Connection, path: Path) -> None:
-    from ledger.gateway.server import run_gateway
-
-    async def main() -> None:
-        home = Home.open(path)
-        config = home.config(flags={"gateway.listen": "127.0.0.1:0", "gateway.metrics_listen": "127.0.0.1:0"})
-        stop = asyncio.Event()
-        running = asyncio.create_task(run_gateway(home, config, stop, pipe.send))
-        await asyncio.to_thread(pipe.recv)
-        stop.set()
-        await running
-
-    asyncio.run(main())
+@contextmanager
+def _gateway(home: Path, processes: int) -> Iterator[str]:
+    """`audit-ledger serve`; the value of the `with` is its address."""
+    command = [sys.executable, "-m", "ledger.cli.main", "serve", "--home", str(home), "--processes", str(processes)]
+    listen = ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]
+    with subprocess.Popen([*command, *listen], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as child:
+        try:
+            for line in child.stdout or ():
+                if line.startswith(READY):
+                    yield line.removeprefix(READY).strip()
+                    break
+            else:
+                raise RuntimeError(f"the gateway did not start: exit code {child.wait()}")
+        finally:
+            child.terminate()

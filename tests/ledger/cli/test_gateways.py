@@ -53,9 +53,13 @@ def publish(address: str, sent: event_pb2.Event) -> ingest_pb2.PublishResponse:
     """Sends one event over a connection of its own."""
     options = [("grpc.use_local_subchannel_pool", 1)]
     with grpc.insecure_channel(address, options) as channel:
-        call = channel.unary_unary("/ledger.v1.IngestService/Publish")
-        request = ingest_pb2.PublishRequest(tenant=TENANT, events=[sent])
-        return ingest_pb2.PublishResponse.FromString(call(request.SerializeToString(), timeout=30))
+        call = channel.unary_unary(
+            "/ledger.v1.IngestService/Publish",
+            ingest_pb2.PublishRequest.SerializeToString,
+            ingest_pb2.PublishResponse.FromString,
+        )
+        answer: ingest_pb2.PublishResponse = call(ingest_pb2.PublishRequest(tenant=TENANT, events=[sent]), timeout=30)
+        return answer
 
 
 def published(metrics: str) -> bool:
