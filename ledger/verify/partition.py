@@ -65,7 +65,7 @@ class PartitionPass:
         self._partition = partition
         self._history = History(job.store, partition, job.trust)
         # Before the rounds are listed: a sealer may be at work.
-        self._shown = newest_shown(job.store, partition)
+        self._shown = newest_shown(job.store, job.trust, partition)
         self._plan = plan(self._history)
         self._walk = Walk(job.store, self._history, job.collector)
         self._placed = Placed(job, partition, self._plan)

@@ -11,6 +11,7 @@ from ledger.errors import IntegrityError, LedgerError
 from ledger.segments import names
 from ledger.segments.checkpoints import CHECKPOINTS
 from ledger.segments.objects import FileStore
+from ledger.segments.round import EVENTS
 from ledger.tenants import log_origin, rounds_origin
 from ledger.trust import TrustedKeys
 from ledger.verify.report import Collector, Place
@@ -49,11 +50,11 @@ def check_stored(store: FileStore, trust: TrustedKeys, collector: Collector, see
             collector.add(place, name, "checkpoint", f"{message} size {size}, root {root.hex() or 'none'}")
 
 
-def newest_shown(store: FileStore, partition: int) -> tuple[int, str]:
+def newest_shown(store: FileStore, trust: TrustedKeys, partition: int) -> tuple[int, str]:
     """The newest round that other objects show was published, and which object; -1 when they show none.
 
     Checkpoints of round n are signed once it is published. Its files are written before it is, so they show that n - 1
-    was.
+    was. Placements and compacted files are made of published rounds.
     """
     shown, witness = -1, ""
     for part, before in (("checkpoints", 0), ("events", 1), ("contents", 1), ("statements", 1)):
@@ -61,6 +62,12 @@ def newest_shown(store: FileStore, partition: int) -> tuple[int, str]:
             number = names.segment_number(name)
             if number is not None and number - before > shown:
                 shown, witness = number - before, name
+    if shown < 0:
+        folders = [names.partition_folder(partition, "placements")]
+        folders += [f"logs/{log.log_id.hex()}/{EVENTS}" for log in trust.logs if log.partition == partition]
+        for folder in folders:
+            for name in store.names_in(folder)[:1]:
+                shown, witness = 0, name
     return shown, witness
 
 
