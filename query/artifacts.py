@@ -135,14 +135,14 @@ def in_effect(acts: Sequence[Act], at: datetime) -> InEffect:
 
 
 def about(acts: Iterable[Act], revisions: Iterable[str]) -> list[Act]:
-    """The acts about one of these names of a revision, or about all revisions."""
+    """The acts that lead to one of these names of a revision or withdraw it, and those about all revisions."""
     wanted = set(revisions)
     return [
         act
         for act in acts
         if (act.to_revision is None and act.from_revision is None)
         or act.to_revision in wanted
-        or act.from_revision in wanted
+        or (act.from_revision in wanted and act.action in ("roll_back", "retire"))
     ]
 
 

@@ -17,8 +17,9 @@ from ledger.segments.objects import ObjectStore
 from ledger.tenants import TenantLog
 from ledger.trust import TrustedKeys
 from query.evidence import moment
+from query.log_view import LogView
 from query.story import SignedCheckpoint
-from query.view import LogView, Snapshot
+from query.view import Snapshot
 
 ROUNDS_BACK_MAX = 32
 

@@ -23,8 +23,8 @@ from ledger.keys.derive import content_key
 from ledger.keys.provider import ScopeKeys
 from ledger.record.content import OpenedContent, open_content
 from query.evidence import ContentView, SealedEvent, closed_content
+from query.log_view import LogView
 from query.rows import RowReader
-from query.view import LogView
 
 KEYS_DESTROYED = "keys destroyed: a person was erased, or the retention of this month ended"
 MISSING = "the ciphertext is missing, and no erasure or expiry allows it (finding)"

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from ledger.record.payload import BODY_FIELDS
 from ledger.tenants import TenantLog
-from query.view import Seen
+from query.log_view import Seen
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -29,9 +29,10 @@ from ledger.canonical import u64
 from ledger.errors import IntegrityError
 from ledger.tiles import DerivedDamaged
 from query.files import SegmentFile, VouchedFiles
+from query.log_view import LogView
 from query.lookup_keys import KEY_COLUMNS, KeyKind, key, keys_of
 from query.pairs import STAMP_BYTES, Pairs, PairsFile, join, open_pairs, remove, spill, write
-from query.view import LedgerView, LogView, Snapshot
+from query.view import LedgerView, Snapshot
 
 RUN_PAIRS_LEAST = 1 << 16
 """Fewer than these stay in memory."""

@@ -20,8 +20,8 @@ from ledger import merkle
 from ledger.merkle import HASH_BYTES, ProofError
 from ledger.tiles import TILE_HEIGHT, DerivedDamaged, Tiles
 from query.evidence import Proof
+from query.log_view import LogView
 from query.rows import RowReader
-from query.view import LogView
 
 TILES_MAX = 2_048
 """Decoded tiles kept in memory, over all logs; about 40 KB each."""

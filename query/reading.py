@@ -25,12 +25,13 @@ from query.checkpoints import CheckpointReader
 from query.contents import CLOSED, ContentReader
 from query.evidence import EPOCH, SealedEvent, closed_contents, moment
 from query.files import VouchedFiles
+from query.log_view import LogView
 from query.lookup import LookupIndex
 from query.lookup_keys import KeyKind, artifact_value
 from query.proving import Prover
 from query.rows import RowReader, SealedRow
 from query.story import SignedCheckpoint
-from query.view import LedgerView, LogView, Snapshot
+from query.view import LedgerView, Snapshot
 
 EVENTS_MAX = 10_000
 """At most this many events take part in one answer."""

@@ -23,6 +23,7 @@ from query.story import SignedCheckpoint, Step, Story
 WIDTH = 100
 CONTENT_LINES_MAX = 40
 _INDENT = "   "
+_Told = tuple[str, str | None, tuple[bool, ...]]
 _QUIET = frozenset({"actor.user"})
 """Contents told elsewhere."""
 
@@ -30,8 +31,9 @@ _QUIET = frozenset({"actor.user"})
 def story(told: Story, width: int = WIDTH, content_lines_max: int = CONTENT_LINES_MAX) -> str:
     """The whole story."""
     lines = [*_head(told, width), ""]
+    shown: dict[_Told, int] = {}
     for step in told.steps:
-        lines += [*_step(step, width, content_lines_max), ""]
+        lines += [*_step(step, shown, width, content_lines_max), ""]
     lines += [*_unended(told, width), *checkpoints(told.checkpoints, width)]
     return "\n".join(lines) + "\n"
 
@@ -80,7 +82,7 @@ def _head(told: Story, width: int) -> Iterator[str]:
     yield f"{_INDENT}{len(told.steps)} steps, {events} events" + (f"; {state}" if events else "")
 
 
-def _step(step: Step, width: int, content_lines_max: int) -> Iterator[str]:
+def _step(step: Step, shown: dict[_Told, int], width: int, content_lines_max: int) -> Iterator[str]:
     everything = (*step.events, *step.amendments)
     title = f"── {step.number} ── {time_of(step.at, known=step.time_known)} ── {proof_of(everything)} "
     yield title + "─" * max(2, width - len(title))
@@ -95,7 +97,7 @@ def _step(step: Step, width: int, content_lines_max: int) -> Iterator[str]:
         )
     yield from _details(step, width)
     for each in step.governance:
-        yield from _governed(each, width)
+        yield from _governed(each, step, shown, width)
     for event in everything:
         for content in event.contents:
             yield from _content(content, event, step, width, content_lines_max)
@@ -148,12 +150,21 @@ def _details(step: Step, width: int) -> Iterator[str]:
         yield from _indented(" · ".join(parts), width)
 
 
-def _governed(each: Governed, width: int) -> Iterator[str]:
-    named = f"{each.kind} {each.artifact_id}" + (f" {each.revision}" if each.revision else "")
+def _governed(each: Governed, step: Step, shown: dict[_Told, int], width: int) -> Iterator[str]:
+    """What governed an artifact's use; told in full where it first counts, later by that step's number."""
+    is_named = each.revision is None or each.artifact_id.endswith(each.revision)
+    named = f"{each.kind} {each.artifact_id}" + ("" if is_named else f" {each.revision}")
     named += f" ({each.role})" if each.role else ""
+    later = tuple(change.claimed_at > step.at for change in each.changes)
+    before = shown.setdefault((named, each.text, later), step.number)
+    if before != step.number:
+        yield from _indented(f"governed: {named}, as in step {before}", width)
+        for flag in each.flags:
+            yield from flag_line(flag, width, _INDENT + "  ")
+        return
     yield from _indented(f"governed: {named}", width)
-    for change in each.changes:
-        yield from _indented(_change(change), width, _INDENT + "  ")
+    for change, is_later in zip(each.changes, later, strict=True):
+        yield from _indented(("later: " if is_later else "") + _change(change), width, _INDENT + "  ")
     if each.text is not None:
         yield f"{_INDENT}  text as approved"
         yield from block(each.text, width, indent=f"{_INDENT}  │ ", lines_max=CONTENT_LINES_MAX)

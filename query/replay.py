@@ -23,6 +23,7 @@ from query.reading import Reading
 from query.reconstruct import Governance, reconstruct
 from query.story import Selector, SignedCheckpoint, Step, Story, Window
 
+_ACCOUNTABLE = ("author", "reader", "human_reviewer", "owner")
 STATE_KINDS = ("prompt", "model", "policy", "tool", "agent", "guardrail", "grant")
 
 
@@ -112,7 +113,11 @@ def who(event: SealedEvent) -> str:
     agent = values["actor_agent"]
     if agent and values["actor_agent_version"]:
         agent = f"{agent} {values['actor_agent_version']}"
-    acting = agent or values["actor_service"] or event.body.get("author") or event.body.get("reader")
+    acting = (
+        agent
+        or values["actor_service"]
+        or next((event.body[name] for name in _ACCOUNTABLE if event.body.get(name)), None)
+    )
     parts = [acting or values["producer_service"] or "unknown"]
     if values["role"]:
         parts.append(f"as {values['role']}")

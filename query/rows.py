@@ -22,8 +22,9 @@ import pyarrow.compute as pc
 from ledger.errors import IntegrityError
 from ledger.merkle import HASH_BYTES, leaf_hash
 from query.files import OpenFile, SegmentFile, VouchedFiles
+from query.log_view import LogView, Stretch
 from query.row_maps import RowMaps
-from query.view import LogView, Snapshot, Stretch
+from query.view import Snapshot
 
 _EVENT_COLUMNS = ("log_id", "index", "leaf_hash")
 _PLACE_COLUMNS = ("log_id", "index")

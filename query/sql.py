@@ -22,10 +22,10 @@ import pyarrow.compute as pc
 from ledger.record.schemas import PAYLOAD
 from ledger.segments.rows import LEDGER_COLUMNS
 from query.files import SegmentFile, VouchedFiles
+from query.log_view import LogView
 from query.reading import Reading
 from query.sandbox import SqlLimits, SqlResult, SqlTable, files_allowed, run_sql
 from query.sql_views import ROWS, setup
-from query.view import LogView
 
 _PRIMITIVES = {
     "string": pa.large_string(),
