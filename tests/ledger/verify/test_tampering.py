@@ -57,7 +57,7 @@ def test_every_flipped_bit_is_named(ledger: str, request: pytest.FixtureRequest)
 
 
 @pytest.mark.campaign
-@pytest.mark.skipif(not FULL, reason="every bit of a ledger takes hours: set LEDGER_CAMPAIGN=full")
+@pytest.mark.skipif(not FULL, reason="every bit of a ledger takes about an hour: set LEDGER_CAMPAIGN=full")
 @pytest.mark.timeout(24 * 3600)
 def test_every_bit_of_a_smallest_ledger(plain: Built, empty_store: FileStore) -> None:
     """No bit of a ledger of one round can be flipped without a finding."""
