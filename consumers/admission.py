@@ -232,8 +232,8 @@ def _decode(
     """
     headers = [item[:HEADER_BYTES] for item in data]
     rows_of: dict[bytes, list[int]] = {}
-    for header in dict.fromkeys(headers):
-        rows_of[header] = [row for row, each in enumerate(headers) if each == header] if len(data) > 1 else [0]
+    for row, header in enumerate(headers):
+        rows_of.setdefault(header, []).append(row)
     tables = []
     for header, rows in rows_of.items():
         schema = known.get(header)

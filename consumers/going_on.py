@@ -14,7 +14,7 @@ import asyncio
 
 from consumers.publication import Publication, Published, Stretch
 from consumers.reader import StretchReader
-from consumers.sealer import SealerParts
+from consumers.sealer import SealerParts, check_signer
 from ledger.errors import IntegrityError, Misconfigured
 from ledger.segments.history import History
 from ledger.segments.round import GAP, NEW_EPOCH, NO_RECORD
@@ -36,6 +36,7 @@ async def go_on(parts: SealerParts, reason: str) -> Published:
         raise Misconfigured(f"partition {partition}: the event log holds the last sealed record; just seal")
     start = (await parts.log.bounds(partition)).start
     at_us = max(parts.clock_us(), state.sealed_at_us)
+    check_signer(parts, at_us)
     stretch = Stretch(kind, at_us, parts.incarnation, start, start, NO_RECORD, reason.strip())
     publication = Publication(parts.store, parts.signer, row_group_rows=1)
     published = await asyncio.to_thread(publication.publish, state, None, stretch, ())

@@ -80,6 +80,12 @@ class SealerParts:
     clock_us: Callable[[], int] = now_us
 
 
+def check_signer(parts: SealerParts, at_us: int) -> None:
+    """`IntegrityError` unless the trust holds our key now: a round that nobody believes could never be taken back."""
+    sealed_at = datetime.fromtimestamp(at_us / 1_000_000, UTC)
+    parts.trust().key("ledger", parts.signer.verifier_key.key_id, sealed_at)
+
+
 @dataclass(frozen=True, slots=True)
 class RoundOutcome:
     """What a published round held."""
@@ -194,9 +200,7 @@ class PartitionSealer:
         return draft(self.state, admitted, seen, identified, at_us), quarantined
 
     def _commit(self, plan: _Plan, at_us: int) -> RoundOutcome:
-        # A round that no verifier would believe could never be taken back.
-        sealed_at = datetime.fromtimestamp(at_us / 1_000_000, UTC)
-        self._parts.trust().key("ledger", self._parts.signer.verifier_key.key_id, sealed_at)
+        check_signer(self._parts, at_us)
         read = Stretch(
             plan.kind,
             at_us,
