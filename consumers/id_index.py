@@ -108,7 +108,8 @@ class IdIndex:
             inside = np.flatnonzero((high >= run.high[0]) & (high <= run.high[-1]))
             starts = np.searchsorted(run.high, high[inside], side="left")
             ends = np.searchsorted(run.high, high[inside], side="right")
-            for position, start, end in zip(inside, starts, ends, strict=True):
+            hits = np.flatnonzero(starts < ends)
+            for position, start, end in zip(inside[hits], starts[hits], ends[hits], strict=True):
                 for row in range(start, end):
                     if run.low[row] == low[position]:
                         yield int(position), run.seen[row]
