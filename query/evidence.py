@@ -66,7 +66,10 @@ class ContentView:
 
 @dataclass(frozen=True, slots=True)
 class SealedEvent:
-    """One event. `values` are the payload's fields by name; `body` the fields of its body."""
+    """One event. `values` are the payload's fields by name; `body` the fields of its body.
+
+    `mark`: its id was sealed before. `repeated_at`: later events of its id, by index and kind of mark.
+    """
 
     log: TenantLog
     index: int
@@ -76,6 +79,7 @@ class SealedEvent:
     payload: bytes = field(repr=False)
     values: dict[str, Any] = field(repr=False)
     mark: Seen | None
+    repeated_at: tuple[tuple[int, str], ...] = ()
     proof: Proof = UNCHECKED
     contents: tuple[ContentView, ...] = ()
 

@@ -4,8 +4,8 @@
 | ------------------------- | ------------------------------------------------------------------------------------- |
 | `proof_failed`            | the payload is not the leaf that the signed rounds vouch for                          |
 | `content_finding`         | a stored content is missing or altered, and nothing allows that                       |
-| `conflict`                | another body was sealed before under the same id                                      |
-| `undetermined`            | the same id was sealed before; whether with the same body can't be told any more      |
+| `conflict`                | another body was sealed under the same id                                             |
+| `undetermined`            | the same id was sealed twice; whether with the same body can't be told any more       |
 | `backdated`               | it claims a time before its sealing by more than the tolerance                        |
 | `clock_skew`              | it claims a time ahead of the gateway's clock                                         |
 | `derived_fields`          | these fields were inferred, not observed                                              |
@@ -78,6 +78,7 @@ def event_flags(event: SealedEvent, tolerance: timedelta) -> tuple[Flag, ...]:
     )
     if event.mark is not None:
         flags.append(Flag(event.mark.kind, f"the first event of this id has index {event.mark.first_index}"))
+    flags.extend(Flag(kind, f"another event of this id was sealed later, index {at}") for at, kind in event.repeated_at)
     flags.extend(
         Flag("backdated", f"{name} claims {at.isoformat()}, sealed {event.sealed_at.isoformat()}")
         for name, at in claimed_times(event)

@@ -96,14 +96,22 @@ def join(parts: Sequence[Pairs]) -> Pairs:
 
 
 def spill(folder: Path, parts: Sequence[Pairs]) -> Pairs:
-    """The parts joined and moved out of memory: mapped from a file that is gone when they are."""
+    """The parts joined and moved out of memory: mapped from a file that is gone when they are.
+
+    Where the folder cannot be written to, they stay in memory.
+    """
     joined = join(parts)
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder, prefix=".spill-") as stream:
-        stream.write(joined.keys.tobytes())
-        stream.write(joined.values.tobytes())
-        stream.flush()
-        mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+    if not len(joined):
+        return joined
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder, prefix=".spill-") as stream:
+            stream.write(joined.keys.tobytes())
+            stream.write(joined.values.tobytes())
+            stream.flush()
+            mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+    except OSError:
+        return joined
     count = len(joined)
     return Pairs(np.frombuffer(mapped, np.uint64, count), np.frombuffer(mapped, np.uint64, count, 8 * count))
 

@@ -107,6 +107,8 @@ def event(sealed: SealedEvent) -> dict[str, Any]:
         plain["proof"]["reason"] = sealed.proof.reason
     if sealed.mark is not None:
         plain["mark"] = {"kind": sealed.mark.kind, "first_index": sealed.mark.first_index}
+    if sealed.repeated_at:
+        plain["repeated_at"] = [{"index": index, "kind": kind} for index, kind in sealed.repeated_at]
     return plain
 
 

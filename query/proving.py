@@ -11,6 +11,9 @@ Decoded tiles are kept, the ones used last, so that a proof mostly costs its own
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
+import weakref
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
@@ -65,23 +68,24 @@ class Prover:
         """Writes the log's tiles anew from its segment files."""
         with self._lock:
             self._forget(log.log_id)
-            tiles = self._tiles(log)
-            tiles.truncate()
-            self._append(log, tiles, 0)
+            try:
+                self._tiles(log).truncate()
+                self._append(log, self._tiles(log), 0)
+            except OSError:
+                self._move()
+                self._append(log, self._tiles(log), 0)
             self._rebuilt[log.log_id] = log.size
 
     def catch_up(self, log: LogView) -> None:
         """Brings the log's tiles up to this view."""
         with self._lock:
-            tiles = self._tiles(log)
             try:
-                size = tiles.size
-            except DerivedDamaged:
-                self._forget(log.log_id)
-                tiles.truncate()
-                size = 0
-            if size < log.size:
-                self._append(log, tiles, size)
+                if self._tiles(log).size < log.size:
+                    self._append(log, self._tiles(log), self._tiles(log).size)
+                return
+            except (DerivedDamaged, OSError):
+                pass  # written anew, outside the lock
+        self.rebuild(log)
 
     def _all_hold(self, log: LogView, leaves: Sequence[tuple[int, bytes]]) -> bool:
         """Whether all leaves climb to the perfect subtrees that the signed compact range states.
@@ -173,6 +177,12 @@ class Prover:
             end = min(size + APPEND_LEAVES, log.size)
             tiles.append(self._rows.leaf_hashes(log, size, end), round_number=log.last_round)
             size = end
+
+    def _move(self) -> None:
+        """To a temporary folder: the one for derived files can't be written to."""
+        folder = tempfile.mkdtemp(prefix="audit-ledger-tiles-")
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self._folder = Path(folder)
 
     def _forget(self, log_id: bytes) -> None:
         for key in [each for each in self._decoded if each[0] == log_id]:

@@ -182,8 +182,10 @@ class Reading:
     def _load(self, log: TenantLog, view: LogView, indexes: Iterable[int]) -> list[SealedEvent]:
         known = [index for index in indexes if self._is_known(view, index)]
         new = [index for index in known if (log.log_id, index) not in self._loaded]
-        for row in self._sources.rows.events(self.snapshot, view, new):
-            self._loaded[log.log_id, row.index] = _event(log, row)
+        if new:
+            repeated = _repeated(view)
+            for row in self._sources.rows.events(self.snapshot, view, new):
+                self._loaded[log.log_id, row.index] = _event(log, row, repeated.get(row.index, ()))
         return [self._loaded[log.log_id, index] for index in known]
 
     def _is_known(self, view: LogView, index: int) -> bool:
@@ -225,11 +227,19 @@ def references(event: SealedEvent) -> set[bytes]:
     return {bytes(each) for each in found if each is not None}
 
 
-def _event(log: TenantLog, row: SealedRow) -> SealedEvent:
+def _repeated(view: LogView) -> dict[int, tuple[tuple[int, str], ...]]:
+    """For each event whose id was sealed again: where, and how that differs."""
+    found: dict[int, tuple[tuple[int, str], ...]] = {}
+    for index, seen in view.marks.items():
+        found[seen.first_index] = (*found.get(seen.first_index, ()), (index, seen.kind))
+    return found
+
+
+def _event(log: TenantLog, row: SealedRow, repeated_at: tuple[tuple[int, str], ...]) -> SealedEvent:
     values = decode_payload(row.payload)
-    if values["tenant"] != log.tenant:
+    if (values["tenant"], values["shard"]) != (log.tenant, log.shard):
         # Contents and pseudonyms are bound to the tenant that the payload names: nothing of it may be shown here.
-        raise IntegrityError(f"log {log.log_id.hex()}, index {row.index}: its payload is of another tenant")
+        raise IntegrityError(f"log {log.log_id.hex()}, index {row.index}: its payload is of another log")
     return SealedEvent(
         log=log,
         index=row.index,
@@ -239,6 +249,7 @@ def _event(log: TenantLog, row: SealedRow) -> SealedEvent:
         payload=row.payload,
         values=values,
         mark=row.log.marks.get(row.index),
+        repeated_at=repeated_at,
         contents=closed_contents(values, CLOSED),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -209,7 +210,8 @@ async def test_conflicting_bodies_are_both_shown(asked: Asked) -> None:
     await asked.seal("acme", second)
     story = asked.story("user", "mia")
     assert texts(story) == ["one body", "another body"]
-    assert [flag.code for flag in story.steps[1].flags] == ["conflict"]
+    assert [[flag.code for flag in step.flags] for step in story.steps] == [["conflict"], ["conflict"]]
+    assert [flag.detail[-7:] for step in story.steps for flag in step.flags] == ["index 1", "index 0"]
     assert texts(asked.story("event", first.event_id.hex())) == ["one body", "another body"]
 
 
@@ -311,6 +313,18 @@ async def test_damaged_row_maps_change_no_answer(asked: Asked) -> None:
         for bad in (good[:210] + bytes((good[210] ^ 1,)) + good[211:], good[:-8], b"", maps[0].read_bytes()):
             path.write_bytes(bad)
             assert texts(asked.story("user", "mia")) == expected
+
+
+async def test_nowhere_to_keep_derived_files_changes_no_answer(asked: Asked) -> None:
+    """Where nothing derived can be written, indexes and tiles are made elsewhere, and answers are the same."""
+    await asked.seal("acme", *(asks(f"q{at}", at=ago(9 - at)) for at in range(5)))
+    await asked.compact()
+    expected = texts(asked.story("user", "mia"))
+    shutil.rmtree(asked.derived)
+    asked.derived.write_bytes(b"a file where the folder should be")
+    story = asked.story("user", "mia")
+    assert (texts(story), story.proven) == (expected, True)
+    asked.derived.unlink()
 
 
 async def test_too_much_is_refused(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
