@@ -1,0 +1,200 @@
+"""The commands that answer questions, as processes on a real ledger."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ledger.merkle import leaf_hash
+from ledger.note import VerifierKey
+from ledger.scenario import support_desk
+from ledger.tenants import ORG
+from ledger.tlog_proof import parse_tlog_proof
+from tests.ledger.cli.events import line
+from tests.ledger.cli.running import Cli
+
+TENANT = "shop"
+USER = "mia_lindqvist"
+READER = ("--tenant", TENANT, "--reader", "auditor.jo", "--role", "auditor", "--case", "INC-7")
+
+
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory: pytest.TempPathFactory) -> Cli:
+    """The scenario, sealed; no server runs any more."""
+    cli = Cli(tmp_path_factory.mktemp("questions") / "home")
+    cli.make(TENANT, "other", "quiet")
+    told = support_desk(TENANT, datetime.now(UTC))
+    with cli.up("--without-query") as up:
+        for tenant in (ORG, TENANT):
+            lines = "".join(line(each.event) for each in told if each.tenant == tenant)
+            cli.good("publish", "-", "--tenant", tenant, "--to", up.gateway, "--wait", stdin=lines)
+    return cli
+
+
+def test_a_user_is_reconstructed_with_proof_and_governance(ledger: Cli) -> None:
+    """Every event of the story is proven, names the prompt as approved, and the stale worker is flagged."""
+    story = ledger.good("reconstruct", "--user", USER, *READER, "--json").json
+    assert story["proven"] is True
+    assert [step["number"] for step in story["steps"]] == list(range(1, 14))
+    prompts = [each for step in story["steps"] for each in step["governance"] if each["artifact_kind"] == "prompt"]
+    assert {each["revision"] for each in prompts} == {"1", "2"}
+    assert all(each["text"].startswith("You are Aria") for each in prompts)
+    stale = [each for each in story["steps"][-1]["governance"] if each["artifact_kind"] == "prompt"]
+    assert [flag["code"] for flag in stale[0]["flags"]] == ["rolled_back", "other_in_effect"]
+
+
+def test_a_story_fits_the_terminal_and_tells_the_governance_once(ledger: Cli) -> None:
+    """For people no line of the story's own is wider than the terminal, and a prompt's text stands there once."""
+    out = ledger.good("reconstruct", "--session", "chat-1002", *READER).out
+    own = [each for each in out.splitlines() if "/log/" not in each]
+    assert max(map(len, own)) <= 100
+    assert out.count("text as approved") == 1
+    assert "! " not in out.partition("── 2 ──")[0]
+
+
+def test_metadata_only_opens_nothing(ledger: Cli) -> None:
+    """With `--metadata-only` no content is opened, and the proofs are the same."""
+    story = ledger.good("reconstruct", "--session", "chat-1002", *READER, "--metadata-only", "--json").json
+    contents = [content for step in story["steps"] for event in step["events"] for content in event["contents"]]
+    assert story["proven"] is True
+    assert contents
+    assert not any("text" in content for content in contents)
+
+
+def test_an_unknown_user_has_an_empty_story(ledger: Cli) -> None:
+    """Nothing is known of somebody who is not there, and asking is no error."""
+    done = ledger.good("reconstruct", "--user", "nobody", *READER)
+    assert "no such person is known here" in done.out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("reconstruct",),
+        ("reconstruct", "--user", "a", "--session", "b"),
+        ("reconstruct", "--event", "not-a-uuid"),
+        ("replay", "--session", "a", "--from", "yesterday"),
+        ("find", "--limit", "0"),
+        ("find", "--kind", "nonsense"),
+        ("sql", "DROP TABLE events"),
+        ("sql", "SELECT nonsense FROM events"),
+        ("prove", "01981b2e-7c1f-7d40-9c62-5a8f3e0b7a11"),
+        ("prove", "nonsense"),
+    ],
+)
+def test_wrong_questions_are_two(ledger: Cli, arguments: tuple[str, ...]) -> None:
+    """A question that cannot be answered as it stands is wrong usage, said in a line and without a stack trace."""
+    done = ledger.run(*arguments, *READER)
+    assert (done.code, done.out) == (2, "")
+    assert "Traceback" not in done.err
+
+
+def test_a_replay_shows_what_never_ended_and_what_was_in_effect(ledger: Cli) -> None:
+    """The e-mail that was begun stands at the end; the prompt's revision is the one of that moment."""
+    told = ledger.good("replay", "--session", "chat-1003", *READER, "--json").json
+    assert [each["summary"] for each in told["never_ended"]] == ["tool send_email (external)"]
+    state = {each["artifact_kind"]: each["in_effect"] for each in told["state"]}
+    assert (state["prompt"], state["agent"]) == ("2", "3.2.0")
+    assert "Started and never ended" in ledger.good("replay", "--session", "chat-1003", *READER).out
+
+
+def test_find_is_metadata_and_bounded(ledger: Cli) -> None:
+    """`find` gives the events asked for, at most as many as asked for, and says that there are more."""
+    found = ledger.good("find", "--tool", "issue_refund", *READER, "--json").json
+    assert len(found["events"]) == 3
+    assert not any("text" in content for event in found["events"] for content in event["contents"])
+    one = ledger.good("find", "--tool", "issue_refund", "--limit", "1", *READER, "--json").json
+    assert (len(one["events"]), one["more"]) == (1, True)
+
+
+def test_sql_prints_an_array_of_objects(ledger: Cli) -> None:
+    """`sql --json` is an array of objects; for people it is a table; another tenant sees nothing of it."""
+    query = "SELECT tool, count(*) AS calls FROM tool_calls WHERE phase <> 'completed' GROUP BY tool ORDER BY tool"
+    assert ledger.good("sql", query, *READER, "--json").json == [
+        {"tool": "issue_refund", "calls": 2},
+        {"tool": "lookup_order", "calls": 4},
+        {"tool": "send_email", "calls": 2},
+    ]
+    assert "issue_refund      2" in ledger.good("sql", "-", *READER, stdin=query).out
+    assert ledger.good("sql", query, "--tenant", "other", "--json").json == []
+
+
+def test_an_event_is_proven_offline(ledger: Cli, tmp_path: Path) -> None:
+    """The proof that `prove -o` writes holds for the payload beside it under the tenant's key, and nothing else."""
+    event_id = _one(ledger, "SELECT event_id_uuid AS id FROM requests LIMIT 1")["id"]
+    file = tmp_path / "proof.txt"
+    ledger.good("prove", event_id, *READER, "-o", str(file))
+    payload = file.with_name("proof.txt.payload").read_bytes()
+    checkpoint = parse_tlog_proof(file.read_text("utf-8")).verify(leaf_hash(payload), _key(ledger))
+    assert checkpoint.origin == _key(ledger).name
+    assert ledger.good("prove", event_id, *READER, "--json").json["payload"] == payload.hex()
+
+
+def test_one_content_is_disclosed_and_checked_without_a_ledger(ledger: Cli, tmp_path: Path) -> None:
+    """An outsider with one file and one key reads the content; an altered byte or another key is a finding."""
+    event_id = _one(ledger, "SELECT event_id_uuid AS id FROM tool_calls WHERE phase = 'started' LIMIT 1")["id"]
+    file = tmp_path / "disclosure.json"
+    ledger.good("disclose", event_id, "intent", *READER, "-o", str(file))
+    assert file.stat().st_mode & 0o777 == 0o600
+    outsider, key = Cli(tmp_path / "no-home"), ("--key", str(_key(ledger)))
+    checked = outsider.good("check-disclosure", str(file), *key, "--json").json
+    assert (checked["pinned"], checked["slot"], checked["kind"]) == (True, "intent", "tool_call")
+    assert checked["text"] in outsider.good("check-disclosure", str(file)).out
+    other = VerifierKey(_key(ledger).name, bytes(range(32)))
+    assert outsider.run("check-disclosure", str(file), "--key", str(other)).code == 1
+    plaintext = json.loads(file.read_text())["plaintext"]
+    file.write_text(file.read_text().replace(plaintext, plaintext[:4] + plaintext[4:].swapcase()))
+    assert outsider.run("check-disclosure", str(file), *key).code == 1
+
+
+def test_a_slot_that_is_not_there_names_those_that_are(ledger: Cli, tmp_path: Path) -> None:
+    """Asking for a content that the event does not have is answered with the names of those it has."""
+    event_id = _one(ledger, "SELECT event_id_uuid AS id FROM requests LIMIT 1")["id"]
+    done = ledger.run("disclose", event_id, "nonsense", *READER, "-o", str(tmp_path / "x.json"))
+    assert done.code == 2
+    assert "output" in done.err
+    assert not (tmp_path / "x.json").exists()
+
+
+def test_reading_leaves_a_trace_before_the_answer(ledger: Cli) -> None:
+    """Each answer is preceded by an Access event with reader, role and case; no gateway, no answer."""
+    ledger.good("seal", "--drain")
+    before = _one(ledger, "SELECT count(*) AS n FROM access")["n"]
+    refused = ledger.run("reconstruct", "--user", USER, *READER, "--to", "127.0.0.1:9")
+    assert (refused.code, refused.out) == (3, "")
+    ledger.good("reconstruct", "--user", USER, *READER)
+    ledger.good("seal", "--drain")
+    rows = _rows(ledger, 'SELECT reader, reader_role, case_id, query_kind FROM access ORDER BY "index"')
+    assert len(rows) >= before + 2
+    assert rows[-1] == {
+        "reader": "auditor.jo",
+        "reader_role": "auditor",
+        "case_id": "INC-7",
+        "query_kind": "reconstruct",
+    }
+
+
+def test_checkpoints_are_for_everybody(ledger: Cli) -> None:
+    """`checkpoint` prints the newest signed note; a tenant without events has none yet."""
+    (found,) = ledger.good("checkpoint", "--tenant", TENANT, "--json").json
+    assert ledger.good("checkpoint", "--tenant", TENANT).out == found["note"]
+    assert ledger.run("checkpoint", "--tenant", "quiet").code == 3
+
+
+def _key(ledger: Cli) -> VerifierKey:
+    (log,) = ledger.good("tenant", "show", TENANT, "--json").json["logs"]
+    return VerifierKey.parse(log["verifier_keys"][0])
+
+
+def _rows(ledger: Cli, query: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = ledger.good("sql", query, *READER, "--json").json
+    return found
+
+
+def _one(ledger: Cli, query: str) -> dict[str, Any]:
+    (row,) = _rows(ledger, query)
+    return row
