@@ -14,6 +14,10 @@ that cannot be written stays in memory. So the index changes how long an answer 
 
 - completeness: checksum and stamp of each run, and at its making as many events as the rounds vouch for;
 - correctness: the reader compares each event it is led to with what was asked.
+
+Against damage, that is, and leftovers of other histories. Somebody who may write here and forges a run, checksum
+and all, can hide events from look-ups (not from `find`, SQL or `verify`, which do not use it): the folder is as private
+as the key store.
 """
 
 from __future__ import annotations
