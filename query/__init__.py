@@ -19,7 +19,7 @@
 | `plain`, `layout`, `render`, `render_timeline` | answers as JSON and as text                               |
 | `opening`      | from a home to all of it                                                                |
 
-The way of a question: `service` takes a snapshot (`view`), `reading` finds events (`lookup`), reads them (`rows`), proves
-them (`proving`) and opens contents; an answer is made of them; its Access is published and durable (`access`); then the
-answer is given. Derived files (index, row maps, tiles) change how long that takes, never what it says.
+The way of a question: `service` takes a snapshot (`view`), `reading` finds events (`lookup`), reads them (`rows`),
+proves them (`proving`) and opens contents; an answer is made of them; its Access is published and durable (`access`);
+then the answer is given. Derived files (index, row maps, tiles) change how long that takes, never what it says.
 """
