@@ -176,9 +176,11 @@ def _statement(state: PartitionState, admitted: Admitted, identified: Identified
         earlier = identified.earlier[place]
         return laid.index_of[earlier.place] if isinstance(earlier, SameStretch) else earlier
 
+    own = laid.order[first:end].tolist() if identified.marks else []
+
     def marks(kind: str) -> tuple[Mark, ...]:
-        places = [at for at, mark in identified.marks.items() if mark == kind and admitted.logs[at] == log]
-        return tuple(sorted((Mark(laid.index_of[at], index_of_earlier(at)) for at in places), key=lambda m: m.index))
+        places = [at for at in own if identified.marks.get(at) == kind]
+        return tuple(Mark(laid.index_of[at], index_of_earlier(at)) for at in places)
 
     dropped = [int(at) for at in np.flatnonzero(identified.dropped & (admitted.logs == log))]
     return Statement(

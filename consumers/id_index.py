@@ -110,9 +110,12 @@ class IdIndex:
             ends = np.searchsorted(run.high, high[inside], side="right")
             hits = np.flatnonzero(starts < ends)
             for position, start, end in zip(inside[hits], starts[hits], ends[hits], strict=True):
-                for row in range(start, end):
-                    if run.low[row] == low[position]:
-                        yield int(position), run.seen[row]
+                # Many ids may share their first half (a producer chooses them), so the second one is searched for too.
+                lows = run.low[start:end]
+                first = start + np.searchsorted(lows, low[position], side="left")
+                last = start + np.searchsorted(lows, low[position], side="right")
+                for row in range(first, last):
+                    yield int(position), run.seen[row]
 
     def _written(self, first: int, end: int, high: np.ndarray, low: np.ndarray, seen: np.ndarray) -> _Run:
         order = np.lexsort((low, high))

@@ -13,7 +13,7 @@ Events of the same stretch count as sealed once they are decided, in offset orde
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -41,43 +41,73 @@ class SameStretch:
     place: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    where: int | SameStretch
-    digest: bytes
-    key_id: bytes
+@dataclass(slots=True)
+class _Before:
+    """The sealed events of one log and id: the first of all, the first under each key, and each body's first.
+
+    A producer may send one id with any number of bodies; what it costs to tell the next one must not grow with them.
+    """
+
+    first: int | SameStretch
+    of_key: dict[bytes, int | SameStretch] = field(default_factory=dict)
+    of_body: dict[tuple[bytes, bytes], int | SameStretch] = field(default_factory=dict)
+
+    def add(self, where: int | SameStretch, row: np.ndarray) -> None:
+        """Takes in the next one, in index order."""
+        key_id, digest = bytes(row["key_id"]), bytes(row["digest"])
+        self.of_key.setdefault(key_id, where)
+        self.of_body.setdefault((key_id, digest), where)
 
 
 def identify(seen: np.ndarray, ids: np.ndarray, index: IdIndex) -> Identified:
     """Decides for every event. `ids` is an (n, 16) byte array; `seen` are `SEEN` rows (their index is not used)."""
-    known: dict[int, list[_Known]] = {}
-    for place, row in index.find(ids):
-        if row["log"] == seen[place]["log"]:
-            known.setdefault(place, []).append(_known(int(row["index"]), row))
-    twice = _not_first(ids, seen["log"])
+    twice = sorted(_not_first(ids, seen["log"]))
+    before, known = _sealed_before(seen, ids, twice, index)
     dropped = np.zeros(len(seen), dtype=bool)
     earlier: dict[int, int | SameStretch] = {}
     marks: dict[int, str] = {}
-    in_stretch: dict[bytes, list[_Known]] = {}
-    for place in sorted(known.keys() | twice):
-        identity = bytes(seen[place]["log"]) + ids[place].tobytes()
-        candidates = known.get(place, []) + in_stretch.get(identity, [])
-        digest, key_id = bytes(seen[place]["digest"]), bytes(seen[place]["key_id"])
-        same_key = [each for each in candidates if each.key_id == key_id]
-        repeated = next((each for each in same_key if each.digest == digest), None)
-        if repeated is not None:
+    for place in sorted(known.union(twice)):
+        row = seen[place]
+        identity = _identity(seen, ids, place)
+        others = before.get(identity)
+        if others is None:
+            others = before[identity] = _Before(SameStretch(place))
+        elif (repeated := others.of_body.get((bytes(row["key_id"]), bytes(row["digest"])))) is not None:
             dropped[place] = True
-            earlier[place] = repeated.where
+            earlier[place] = repeated
             continue
-        if candidates:
-            marks[place] = "conflict" if same_key else "undetermined"
-            earlier[place] = (same_key or candidates)[0].where
-        in_stretch.setdefault(identity, []).append(_known(SameStretch(place), seen[place]))
+        else:
+            same_key = others.of_key.get(bytes(row["key_id"]))
+            marks[place] = "undetermined" if same_key is None else "conflict"
+            earlier[place] = others.first if same_key is None else same_key
+        others.add(SameStretch(place), row)
     return Identified(dropped, earlier, marks)
 
 
-def _known(where: int | SameStretch, row: np.ndarray) -> _Known:
-    return _Known(where, bytes(row["digest"]), bytes(row["key_id"]))
+def _sealed_before(
+    seen: np.ndarray, ids: np.ndarray, twice: list[int], index: IdIndex
+) -> tuple[dict[bytes, _Before], set[int]]:
+    """What the index knows under each log and id, and the places asked for whose id it knows. Each id is asked once."""
+    asked = np.ones(len(seen), dtype=bool)
+    first: dict[bytes, int] = {}
+    for place in twice:
+        asked[place] = first.setdefault(_identity(seen, ids, place), place) == place
+    places = np.flatnonzero(asked)
+    before: dict[bytes, _Before] = {}
+    known: set[int] = set()
+    for position, row in index.find(ids[places]):
+        place = int(places[position])
+        if row["log"] != seen[place]["log"]:
+            continue
+        where = int(row["index"])
+        known.add(place)
+        before.setdefault(_identity(seen, ids, place), _Before(where)).add(where, row)
+    return before, known
+
+
+def _identity(seen: np.ndarray, ids: np.ndarray, place: int) -> bytes:
+    log: bytes = seen[place]["log"].tobytes()
+    return log + bytes(ids[place].tobytes())
 
 
 def _not_first(ids: np.ndarray, logs: np.ndarray) -> set[int]:
