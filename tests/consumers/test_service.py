@@ -1,0 +1,129 @@
+"""The sealers of a process: `consumers.service`."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from consumers.publication import Fenced
+from consumers.sealer import SealerLimits, SealerParts
+from consumers.service import SealerService
+from ledger.errors import IntegrityError, Unavailable
+from ledger.log.interface import Record
+from tests.consumers import hostile
+from tests.consumers.memory_log import MemoryLog
+from tests.consumers.sealed import sealed_in
+from tests.small_ledger import SmallLedger, request
+
+LIMITS = SealerLimits(round_age_ms=0)
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retries without long pauses."""
+    monkeypatch.setattr("consumers.service.RETRY_FIRST_S", 0.001)
+    monkeypatch.setattr("consumers.service.RETRY_MOST_S", 0.01)
+
+
+def over(small: SmallLedger, log: MemoryLog) -> SealerParts:
+    """The parts of a sealer over a log in memory."""
+    log.incarnation = small.log.incarnation
+    return replace(small.sealer()._parts, log=log)
+
+
+def published(small: SmallLedger, *texts: str) -> list[Record]:
+    """What a gateway appends for these events."""
+    log = small.tenant_log("acme")
+    return [
+        record for text in texts for record in hostile.batch(small, log, [small.accept("acme", request(text=text))])
+    ]
+
+
+async def test_what_is_unavailable_is_tried_again(small: SmallLedger) -> None:
+    """A log that is away a few times costs retries; then everything is sealed, and the metrics tell both."""
+    away = 5
+
+    def sometimes(name: str) -> None:
+        nonlocal away
+        if name == "read" and away:
+            away -= 1
+            raise Unavailable("the log is away")
+
+    log = MemoryLog(published(small, "a", "b"), before_call=sometimes)
+    registry = CollectorRegistry()
+    stop = asyncio.Event()
+    service = SealerService([over(small, log)], LIMITS, registry, lambda partition, outcome: stop.set())
+    await service.run(stop)
+    assert registry.get_sample_value("audit_ledger_sealer_retries_total", {"partition": "0"}) == 5
+    assert registry.get_sample_value("audit_ledger_sealer_events_total", {"partition": "0"}) == 2
+    assert service.healthy
+    assert len(sealed_in(small).ids(small.tenant_log("acme").log_id)) == 2
+
+
+async def test_an_unavailable_log_is_not_healthy(small: SmallLedger) -> None:
+    """While nothing can be sealed the service says so, and stopping does not wait for it."""
+
+    def always(name: str) -> None:
+        raise Unavailable("the log is away")
+
+    stop = asyncio.Event()
+    service = SealerService([over(small, MemoryLog(before_call=always))], LIMITS)
+    running = asyncio.create_task(service.run(stop))
+    await asyncio.sleep(0)
+    assert not service.healthy
+    stop.set()
+    await running
+
+
+async def test_an_integrity_error_ends_the_service_with_its_message(tmp_path: Path) -> None:
+    """What a person has to look at is raised as it is, whatever the other partitions do."""
+    small = SmallLedger(tmp_path / "ledger", partitions=2)
+    await small.start("acme", "globex")
+    records = published(small, "a")
+    good, bad = over(small, MemoryLog(records)), MemoryLog(start_offset=3)
+    other = replace(small.sealer(1)._parts, log=bad)
+    with pytest.raises(IntegrityError, match="never sealed"):
+        await SealerService([good, other], LIMITS).run(asyncio.Event())
+    await small.close()
+
+
+async def test_being_fenced_ends_the_service(small: SmallLedger) -> None:
+    """Where another sealer was faster with a number, this one stops and says so."""
+    records = published(small, "a")
+    log = MemoryLog(records)
+    service = SealerService([over(small, log)], LIMITS)
+
+    def be_faster(name: str) -> None:
+        # The first look is the anchor's; by then the sealer has followed the rounds there are.
+        log.before_call = lambda name: None
+        small.store.put("partitions/0000/rounds/000000000000.round", b"a rival's")
+
+    log.before_call = be_faster
+    with pytest.raises(Fenced, match="round 0"):
+        await service.run(asyncio.Event())
+    assert small.store.read("partitions/0000/rounds/000000000000.round") == b"a rival's"
+
+
+async def test_draining_seals_what_is_there_and_ends(small: SmallLedger) -> None:
+    """Everything that the log held when it began is sealed, in as many rounds as the limits ask for."""
+    await small.log.append(0, published(small, *"abcdefgh"), 10)
+    numbers: list[int] = []
+    limits = SealerLimits(round_age_ms=600_000, round_rows_max=4)
+    service = SealerService(
+        [small.sealer()._parts], limits, on_round=lambda partition, outcome: numbers.append(outcome.number)
+    )
+    await service.drain()
+    assert numbers == [0, 1, 2, 3]
+    assert len(sealed_in(small).ids(small.tenant_log("acme").log_id)) == 8
+
+
+async def test_stopping_finishes_the_round_at_hand(small: SmallLedger) -> None:
+    """A round whose events were read when the stop came is published."""
+    stop = asyncio.Event()
+    log = MemoryLog(published(small, "a"), before_call=lambda name: stop.set() if name == "read" else None)
+    await SealerService([over(small, log)], LIMITS).run(stop)
+    assert len(sealed_in(small).rounds) == 1
