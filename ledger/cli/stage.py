@@ -19,7 +19,7 @@ from typing import Any, Self
 
 import click
 
-from ledger.cli.processes import READY
+from ledger.cli.gateways import READY
 from ledger.errors import Unavailable
 
 COMMAND_S = 300.0

@@ -168,7 +168,7 @@ def test_reading_leaves_a_trace_before_the_answer(ledger: Cli) -> None:
     assert (refused.code, refused.out) == (3, "")
     ledger.good("reconstruct", "--user", USER, *READER)
     ledger.good("seal", "--drain")
-    rows = _rows(ledger, 'SELECT reader, reader_role, case_id, query_kind FROM access ORDER BY "index"')
+    rows = _rows(ledger, "SELECT reader, reader_role, case_id, query_kind FROM access ORDER BY log_index")
     assert len(rows) >= before + 2
     assert rows[-1] == {
         "reader": "auditor.jo",

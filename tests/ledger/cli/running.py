@@ -16,8 +16,8 @@ from queue import Empty, Queue
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[3]
-COMMAND_S = 120
-READY_S = 60
+COMMAND_S = 240
+READY_S = 120
 STOP_S = 60
 TENANT = "acme"
 
@@ -60,20 +60,20 @@ class Cli:
             stderr=subprocess.PIPE,
         )
 
-    def run(self, *arguments: str, stdin: str | None = None) -> Done:
+    def run(self, *arguments: str, stdin: str | None = None, within_s: float = COMMAND_S) -> Done:
         """A command, to its end."""
         process = self.start(*arguments, stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL)
         try:
-            out, err = process.communicate(stdin, timeout=COMMAND_S)
+            out, err = process.communicate(stdin, timeout=within_s)
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
             raise
         return Done(process.returncode, out, err)
 
-    def good(self, *arguments: str, stdin: str | None = None) -> Done:
+    def good(self, *arguments: str, stdin: str | None = None, within_s: float = COMMAND_S) -> Done:
         """A command that must end well."""
-        done = self.run(*arguments, stdin=stdin)
+        done = self.run(*arguments, stdin=stdin, within_s=within_s)
         if done.code != 0:
             raise AssertionError(f"{arguments} ended with {done.code}:\n{done.out}\n{done.err}")
         return done
