@@ -6,6 +6,7 @@
 | `encode`     | values to Avro bytes, compiled once from a schema                        |
 | `payload`    | a payload as bytes and as values, one at a time                          |
 | `columns`    | many payloads or log values as Arrow columns                             |
+| `spelling`   | whether columns were written in the one encoding of their values         |
 | `content`    | sealing, opening and committing to one content                           |
 | `names`      | what may stand in a payload in clear                                     |
 | `fields`     | how the fields of a submitted message are read                           |
