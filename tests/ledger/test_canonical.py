@@ -204,8 +204,8 @@ def test_what_has_no_encoding_is_a_value_error(codec: Codec[object], value: obje
 
 def test_errors_name_the_field() -> None:
     """Both directions say which field is wrong, down through nested structures."""
-    with pytest.raises(ValueError, match="^parts: size: integer -1"):
+    with pytest.raises(ValueError, match=r"^parts: size: integer -1"):
         WHOLE.encode(Whole(1, b"abcd", "", b"", None, (Part("", -1),)))
     encoded = WHOLE.encode(Whole(1, b"abcd", "", b"", None, (Part("", 9),)))
-    with pytest.raises(Malformed, match="^parts: size: needs 8 bytes"):
+    with pytest.raises(Malformed, match=r"^parts: size: needs 8 bytes"):
         WHOLE.decode(encoded[:-1])
