@@ -139,9 +139,7 @@ class Home:
         self, *, environment: Mapping[str, str] | None = None, flags: Mapping[str, Any] | None = None
     ) -> LedgerConfig:
         """The configuration in force: file < environment (the process's where None) < flags."""
-        return load(
-            self.config_file, environment=os.environ if environment is None else environment, flags=flags or {}
-        )
+        return load(self.config_file, environment=os.environ if environment is None else environment, flags=flags or {})
 
     def keys(self, config: LedgerConfig) -> OpenKeys:
         """The key store, open. `Misconfigured` when it or its master key is missing or open to others."""
@@ -238,9 +236,7 @@ class Home:
 
 def _open_keys(database: KeyDatabase, master: LocalMasterKey, ledger_name: str) -> OpenKeys:
     try:
-        return OpenKeys(
-            database, master, SqliteKeyStore(database, master), TenantRegistry(database, ledger_name)
-        )
+        return OpenKeys(database, master, SqliteKeyStore(database, master), TenantRegistry(database, ledger_name))
     except BaseException:
         database.close()
         raise

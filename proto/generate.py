@@ -1,7 +1,7 @@
 """Generates `ledger/v1/` from `proto/ledger/v1/`; with `--check`, exits 1 when the committed files differ.
 
-    python proto/generate.py          write
-    python proto/generate.py --check  compare, change nothing
+python proto/generate.py          write
+python proto/generate.py --check  compare, change nothing
 """
 
 from __future__ import annotations
@@ -23,8 +23,13 @@ def generate(into: Path) -> None:
     import grpc_tools
 
     includes = Path(grpc_tools.__file__).parent / "_proto"
-    arguments = [f"-I{ROOT / 'proto'}", f"-I{includes}", f"--python_out={into}", f"--pyi_out={into}",
-                 f"--grpc_python_out={into}"]
+    arguments = [
+        f"-I{ROOT / 'proto'}",
+        f"-I{includes}",
+        f"--python_out={into}",
+        f"--pyi_out={into}",
+        f"--grpc_python_out={into}",
+    ]
     if protoc.main(["protoc", *arguments, *(str(path) for path in PROTOS)]) != 0:
         raise SystemExit("protoc failed; its message stands above")
 

@@ -111,4 +111,3 @@ class BatchCutter:
         receipt = sign(RECEIPT.encode(self._receipt(log, entries)), self.signer)
         records = frame(log.log_id, self.incarnation, receipt, [value for _, value in taken])
         return Batch(log, tuple(event for event, _ in taken), receipt, entries, tuple(records))
-

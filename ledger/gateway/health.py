@@ -67,9 +67,7 @@ class Health:
         statuses = {name: health_pb2.HealthCheckResponse(status=self._status(name)) for name in ("", SERVICE)}
         return health_pb2.HealthListResponse(statuses=statuses)
 
-    async def Watch(
-        self, request: health_pb2.HealthCheckRequest, context: _HealthContext
-    ) -> None:
+    async def Watch(self, request: health_pb2.HealthCheckRequest, context: _HealthContext) -> None:
         """The status now and whenever it changes."""
         last: int | None = None
         while True:

@@ -250,9 +250,7 @@ class Intake:
                 reasons[each.index] = reason
         return ready, reasons
 
-    def _cut(
-        self, call: _Call, ready: dict[int, list[ReadyEvent]], reasons: dict[int, str]
-    ) -> tuple[Batch, ...]:
+    def _cut(self, call: _Call, ready: dict[int, list[ReadyEvent]], reasons: dict[int, str]) -> tuple[Batch, ...]:
         """The batches of each log; their events get their verdict."""
         batches: list[Batch] = []
         for shard, events in ready.items():

@@ -156,9 +156,7 @@ def test_a_crash_on_the_way_is_named(tmp_path: Path, step: str) -> None:
         ("sqlite:log/events.sqlite", 0, "partitions"),
     ],
 )
-def test_wrong_partitions_and_urls_are_refused(
-    tmp_path: Path, url: str, partitions: int | None, message: str
-) -> None:
+def test_wrong_partitions_and_urls_are_refused(tmp_path: Path, url: str, partitions: int | None, message: str) -> None:
     """What the event log cannot be is refused, and nothing is left behind."""
     with pytest.raises(Misconfigured, match=message):
         Home.create(tmp_path / "home", name=NAME, event_log=url, partitions=partitions)

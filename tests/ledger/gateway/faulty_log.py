@@ -56,9 +56,7 @@ class FaultyLog:
     async def read(
         self, partition: int, offset: int, *, records_max: int, bytes_max: int, wait_s: float
     ) -> list[StoredRecord]:
-        return await self.real.read(
-            partition, offset, records_max=records_max, bytes_max=bytes_max, wait_s=wait_s
-        )
+        return await self.real.read(partition, offset, records_max=records_max, bytes_max=bytes_max, wait_s=wait_s)
 
     async def reread(self, partition: int, offset: int) -> StoredRecord | None:
         return await self.real.reread(partition, offset)

@@ -112,9 +112,7 @@ async def stored_events(home: Home, event_log: EventLog) -> list[StoredEvent]:
 
 async def _all_records(event_log: EventLog, partition: int) -> list[StoredRecord]:
     records: list[StoredRecord] = []
-    while some := await event_log.read(
-        partition, len(records), records_max=10_000, bytes_max=2**28, wait_s=0
-    ):
+    while some := await event_log.read(partition, len(records), records_max=10_000, bytes_max=2**28, wait_s=0):
         records.extend(some)
     return records
 
