@@ -10,6 +10,7 @@ from consumers.id_index import IdIndex
 from consumers.sealer import SealerLimits, SealerParts
 from ledger import __version__
 from ledger.config import LedgerConfig
+from ledger.errors import Misconfigured
 from ledger.home import OpenKeys, ledger_key_name
 from ledger.log.interface import EventLog
 from ledger.segments.objects import FileStore
@@ -53,7 +54,10 @@ def trust_reader(path: Path) -> Callable[[], TrustedKeys]:
     held: list[tuple[tuple[int, int, int], TrustedKeys]] = []
 
     def read() -> TrustedKeys:
-        status = os.stat(path)
+        try:
+            status = os.stat(path)
+        except OSError as error:
+            raise Misconfigured(f"{path}: cannot read the trusted keys: {error.strerror}") from None
         stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
         if not held or held[0][0] != stamp:
             held[:] = [(stamp, TrustedKeys.load(path))]

@@ -8,10 +8,10 @@ system log's leaves have no receipt; the signed round vouches for them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import sha256
 
 from consumers.admission import Quarantined
 from ledger.canonical import blob, structure
+from ledger.client.ids import derived_event_id
 from ledger.keys.provider import KeyProvider
 from ledger.log.interface import Record, headers_codec
 from ledger.record.assemble import (
@@ -65,12 +65,14 @@ def findings(
 
 
 def _finding(quarantined: Quarantined, system_log: TenantLog, sealed_at_us: int) -> pb.Event:
-    event = pb.Event(event_id=_event_id(system_log.log_id, quarantined.stored.offset, sealed_at_us))
+    offset = quarantined.stored.offset
+    event_id = derived_event_id(sealed_at_us // 1_000, "quarantine", system_log.log_id, offset.to_bytes(8, "big"))
+    event = pb.Event(event_id=event_id)
     event.phase = pb.PHASE_SINGLE
     event.occurred_at.FromMicroseconds(sealed_at_us)
     event.producer.service = "audit-ledger-sealer"
     event.story.session_id = f"partition:{system_log.partition}"
-    event.story.correlation_id = f"offset:{quarantined.stored.offset}"
+    event.story.correlation_id = f"offset:{offset}"
     event.classification = pb.CLASSIFICATION_RESTRICTED
     event.finding.rule = RULE_PREFIX + quarantined.reason
     event.finding.rule_version = "1"
@@ -78,11 +80,3 @@ def _finding(quarantined: Quarantined, system_log: TenantLog, sealed_at_us: int)
     event.finding.status = pb.FINDING_STATUS_OPEN
     event.finding.note.data = QUARANTINED_RECORD.encode(quarantined.stored.record)
     return event
-
-
-def _event_id(log_id: bytes, offset: int, sealed_at_us: int) -> bytes:
-    """A UUIDv8: the time in front, then what tells this record from others."""
-    tail = bytearray(sha256(log_id + offset.to_bytes(8, "big")).digest()[:10])
-    tail[0] = 0x80 | (tail[0] & 0x0F)
-    tail[2] = 0x80 | (tail[2] & 0x3F)
-    return (sealed_at_us // 1000).to_bytes(6, "big") + bytes(tail)

@@ -196,7 +196,7 @@ def _parse(data: bytes) -> dict[str, str]:
         raise BadDisclosure(f"disclosure: expected at most {DISCLOSURE_BYTES_MAX} bytes, got {len(data)}")
     try:
         fields = json.loads(data.decode("ascii"))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         raise BadDisclosure("disclosure: expected JSON in ASCII, found something else") from None
     if not isinstance(fields, dict) or tuple(fields) != _FIELDS:
         raise BadDisclosure(f"disclosure: expected exactly the fields {', '.join(_FIELDS)}, in this order")

@@ -162,12 +162,15 @@ def _send(
     counts: dict[str, int],
 ) -> None:
     try:
-        with Progress("published", quiet=as_json) as progress:
-            for done in sender.send(events):
-                progress.advance(done)
-        if receipts is not None:
-            with open(receipts, "ab") as stream:
-                stream.writelines(blob.encode(receipt) for receipt in sender.sent.receipts)
+        try:
+            with Progress("published", quiet=as_json) as progress:
+                for done in sender.send(events):
+                    progress.advance(done)
+        finally:
+            # What was acknowledged before giving up has its receipts too: sending it again brings no others.
+            if receipts is not None:
+                with open(receipts, "ab") as stream:
+                    stream.writelines(blob.encode(receipt) for receipt in sender.sent.receipts)
         checkpoints = sender.await_sealed() if wait else []
     finally:
         sender.close()

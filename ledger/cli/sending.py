@@ -21,6 +21,7 @@ from ledger.v1 import ingest_pb2_grpc as services
 BATCH_EVENTS = 200
 BATCH_BYTES = 4 * 1024 * 1024
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
+EVENT_BYTES_MAX = MESSAGE_BYTES_MAX - 4096
 CALL_DEADLINE_S = 30.0
 GIVE_UP_S = 120.0
 NEVER_REACHED_S = 10.0
@@ -69,9 +70,17 @@ class Sender:
 
     def send(self, events: Iterable[tuple[str, pb.Event]]) -> Iterator[int]:
         """Publishes (source, event) pairs; yields how many are done after each batch."""
-        for batch in _batches(events):
+        for batch in _batches(self._sendable(events)):
             self._send(batch)
             yield len(batch)
+
+    def _sendable(self, events: Iterable[tuple[str, pb.Event]]) -> Iterator[tuple[str, pb.Event]]:
+        """All but those that no message can hold: trying again would not help them, and would keep back the rest."""
+        for source, event in events:
+            if (size := event.ByteSize()) > EVENT_BYTES_MAX:
+                self.sent.refusals.append(Refusal(source, "", f"at most {EVENT_BYTES_MAX} bytes an event, got {size}"))
+            else:
+                yield source, event
 
     def await_sealed(self) -> list[str]:
         """The tenant's checkpoints once everything sent is sealed."""

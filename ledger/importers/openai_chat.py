@@ -13,8 +13,8 @@ A file is JSON Lines, one conversation a line, gzipped or not:
 - `model` is what was asked for; which version answered is not in the format.
 - `user_id` acts; session and correlation id are the conversation id.
 
-Event ids are UUIDv8: a time in front (`occurred_at`, else `UNKNOWN_TIME_MS`), then SHA-256 over conversation id and the
-message's position. Without `occurred_at` the time of an event is unknown, and says so. Sequence numbers are dealt a
+Event ids are UUIDv8: a time in front (`occurred_at`, else `UNKNOWN_TIME_MS`), then what
+`derived_event_id` makes of the conversation id and the message's position. Without `occurred_at` the time of an event is unknown, and says so. Sequence numbers are dealt a
 conversation, under a boot id made from its id, so a file can grow without changing what stands in it.
 """
 
@@ -25,10 +25,10 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from ledger.client.ids import derived_event_id
 from ledger.errors import Rejected
 from ledger.v1 import event_pb2 as pb
 
@@ -108,7 +108,7 @@ class _Translation:
         self._vendor = vendor
         self._model = model
         self._occurred_at = occurred_at
-        self._boot_id = sha256(f"{SERVICE}/{conversation_id}".encode()).digest()[:16]
+        self._boot_id = derived_event_id(UNKNOWN_TIME_MS, SERVICE, conversation_id, "boot")
         self._system = ""
         self._since: list[dict[str, Any]] = []
         self._asked: dict[str, tuple[bytes, str, str]] = {}
@@ -149,10 +149,7 @@ class _Translation:
 
     def _event_id(self, position: int) -> bytes:
         at_ms = UNKNOWN_TIME_MS if self._occurred_at is None else int(self._occurred_at.timestamp() * 1000)
-        tail = bytearray(sha256(f"{SERVICE}/{self._conversation_id}/{position}".encode()).digest()[:10])
-        tail[0] = 0x80 | (tail[0] & 0x0F)
-        tail[2] = 0x80 | (tail[2] & 0x3F)
-        return at_ms.to_bytes(6, "big") + bytes(tail)
+        return derived_event_id(at_ms, SERVICE, self._conversation_id, str(position))
 
     def _request(self, position: int, message: dict[str, Any], where: str) -> None:
         event = self._event(position)

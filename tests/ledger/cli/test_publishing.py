@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
+from ledger.canonical import blob
 from ledger.checkpoint import open_checkpoint
+from ledger.cli.publishing import _send
+from ledger.cli.sending import Sender
+from ledger.errors import Unavailable
 from ledger.note import VerifierKey
+from ledger.v1 import event_pb2 as pb
 from tests.ledger.cli.events import conversation, event, line
 from tests.ledger.cli.running import ROOT, TENANT, Cli, Up
 
@@ -63,6 +69,32 @@ def test_receipts_are_kept_and_hold(served: tuple[Cli, Up], tmp_path: Path) -> N
     cli.good("publish", "-", *_to(up), "--wait", "--receipts", str(kept), stdin=line(event()) + line(event()))
     report = cli.good("verify", "--receipts", str(kept), "--json").json
     assert (report["passed"], report["counts"]["outside_entries"]) == (True, 2)
+
+
+def test_an_event_that_no_message_can_hold_is_refused_and_the_rest_goes_on(served: tuple[Cli, Up]) -> None:
+    """What is too large for any message is named by its line at once; it is not tried again as if the gateway were
+    busy, and the lines after it are published."""
+    cli, up = served
+    large = line(event(text="z" * (17 * 1024 * 1024)))
+    done = cli.run("publish", "-", *_to(up), stdin=line(event()) + large + line(event()))
+    assert (done.code, done.out) == (1, "accepted: 2, repeat: 0, rejected: 1\n")
+    assert done.err.startswith("rejected: line 2: at most ")
+
+
+def test_receipts_of_what_was_acknowledged_outlive_giving_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gateway that goes away in the middle takes no receipt with it: the file has those given until then."""
+    sender = Sender("127.0.0.1:1", TENANT)
+
+    def send(_: Iterable[tuple[str, pb.Event]]) -> Iterator[int]:
+        sender.sent.receipts.append(b"receipt")
+        yield 1
+        raise Unavailable("away")
+
+    monkeypatch.setattr(Sender, "send", lambda _, events: send(events))
+    kept = tmp_path / "receipts.bin"
+    with pytest.raises(Unavailable):
+        _send(iter(()), sender, False, kept, True, [], {})
+    assert kept.read_bytes() == blob.encode(b"receipt")
 
 
 def test_an_unknown_tenant_is_two(served: tuple[Cli, Up]) -> None:
