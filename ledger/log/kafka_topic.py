@@ -11,6 +11,7 @@ producer whose clock is far off, and the ledger has its own times inside the eve
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -75,14 +76,26 @@ async def check_topic(settings: KafkaSettings) -> None:
         if described["error_code"]:
             raise for_code(described["error_code"])()
         wrong = _wrong_shape(settings, described["partitions"])
-        resource = ConfigResource(ConfigResourceType.TOPIC, settings.topic)
-        (response,) = await admin.describe_configs([resource])
-        for code, message, _, _, entries in response.resources:
-            if code:
-                raise Misconfigured(f"topic {settings.topic}: its settings cannot be read: {message}")
-            wrong += _wrong_settings(settings, {entry[0]: entry[1] for entry in entries})
+        wrong += _wrong_settings(settings, await _settings_of(admin, settings))
     if wrong:
         raise Misconfigured(f"topic {settings.topic} is not safe for a ledger: {'; '.join(wrong)}")
+
+
+async def _settings_of(admin: AIOKafkaAdminClient, settings: KafkaSettings) -> dict[str, Any]:
+    """The topic's settings by name. One broker may hear of a new topic later than another: asked again for a while."""
+    resource = ConfigResource(ConfigResourceType.TOPIC, settings.topic)
+    until = time.monotonic() + settings.request_timeout_ms / 1_000
+    while True:
+        (response,) = await admin.describe_configs([resource])
+        ((code, message, _, _, entries),) = response.resources
+        if not code:
+            return {entry[0]: entry[1] for entry in entries}
+        error = for_code(code)
+        if not (error.retriable or error is UnknownTopicOrPartitionError):
+            raise Misconfigured(f"topic {settings.topic}: its settings cannot be read: {error.__name__}: {message}")
+        if time.monotonic() > until:
+            raise error()
+        await asyncio.sleep(0.1)
 
 
 async def trim_topic(settings: KafkaSettings, partition: int, before_offset: int) -> None:
