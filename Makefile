@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 NODES ?= 1
+WORKERS ?= 2
 DEMO_HOME ?= .make/demo
 
 .DEFAULT_GOAL := help
@@ -27,8 +28,8 @@ demo: setup ## The whole way of an event on the embedded log, ending with a proo
 	@rm -rf $(DEMO_HOME) && mkdir -p $(dir $(DEMO_HOME))
 	@$(BIN)/audit-ledger demo --home $(DEMO_HOME)
 
-test: setup kafka-jars ## All tests, with real brokers, files and processes
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+test: setup kafka-jars ## All tests, with real brokers, files and processes; WORKERS=0 runs one at a time
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 lint: setup ## ruff: rules and format
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
