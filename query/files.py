@@ -77,11 +77,14 @@ class OpenFile:
         """The names of its columns."""
         return list(self.parquet.schema_arrow.names)
 
-    def read(self, group: int, columns: Sequence[str]) -> pa.Table:
-        """Some columns of one row group. `IntegrityError` when the file cannot be read as Parquet."""
+    def read(self, group: int, columns: Sequence[str], *, threads: bool = False) -> pa.Table:
+        """Some columns of one row group. `IntegrityError` when the file cannot be read as Parquet.
+
+        `threads`: share the work, for many columns; for a few it only costs a wait for other threads.
+        """
         try:
             with self.lock:
-                return self.parquet.read_row_group(group, columns=list(columns), use_threads=True)
+                return self.parquet.read_row_group(group, columns=list(columns), use_threads=threads)
         except (pa.ArrowException, OSError, KeyError, ValueError) as error:
             raise IntegrityError(
                 f"{self.name}: row group {group} cannot be read as Parquet ({type(error).__name__})"

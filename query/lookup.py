@@ -216,7 +216,7 @@ class LookupIndex:
         for file, logs in wanted.items():
             opened = self._files.open(file)
             for group in range(len(opened.ends)):
-                yield keys_of(opened.read(group, KEY_COLUMNS), logs)
+                yield keys_of(opened.read(group, KEY_COLUMNS, threads=True), logs)
 
     def _partition_folder(self, partition: int) -> Path:
         return self._folder / f"{partition:04d}"

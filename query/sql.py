@@ -100,7 +100,7 @@ def _batches(files: VouchedFiles, parts: Sequence[_Part]) -> Iterator[pa.RecordB
         for group, logs in enumerate(opened.ranges("log_id")):
             if logs is not None and not bytes(logs.low) <= part.log_id <= bytes(logs.high):
                 continue
-            table = opened.read(group, opened.columns)
+            table = opened.read(group, opened.columns, threads=True)
             indexes = table.column("index").to_numpy()
             own = pc.equal(table.column("log_id"), pa.scalar(part.log_id, table.column("log_id").type)).to_numpy()
             kept = table.take(
