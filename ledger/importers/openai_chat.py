@@ -13,9 +13,10 @@ A file is JSON Lines, one conversation a line, gzipped or not:
 - `model` is what was asked for; which version answered is not in the format.
 - `user_id` acts; session and correlation id are the conversation id.
 
-Event ids are UUIDv8: a time in front (`occurred_at`, else `UNKNOWN_TIME_MS`), then what
-`derived_event_id` makes of the conversation id and the message's position. Without `occurred_at` the time of an event is unknown, and says so. Sequence numbers are dealt a
-conversation, under a boot id made from its id, so a file can grow without changing what stands in it.
+Event ids are UUIDv8: a time in front (`occurred_at`, else `UNKNOWN_TIME_MS`), then what `derived_event_id` makes of the
+conversation id and the message's position. Without `occurred_at` the time of an event is unknown, and says so. Sequence
+numbers are dealt a conversation, under a boot id made from its id, so a file can grow without changing what stands in
+it.
 """
 
 from __future__ import annotations
