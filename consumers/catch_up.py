@@ -1,6 +1,8 @@
 """From the published rounds to a sealer's state: the partition's state, and the id index brought up to it.
 
-The index is derived; the rounds it does not cover are read again from their events files, whose digests are checked.
+The index is derived; the rounds it does not cover are read again from their events files, whose digests are checked. An
+index that covers rounds which are not there is a witness: it was written after they were published, so the newest
+rounds were lost, and their numbers must not be signed a second time. The partition halts.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ import numpy as np
 
 from consumers.admission import fixed_column
 from consumers.id_index import SEEN, IdIndex, SeenRows
+from ledger.errors import IntegrityError
 from ledger.segments.history import History, SealedRound
 from ledger.segments.objects import FileStore
 from ledger.segments.round import EVENTS
@@ -21,8 +24,12 @@ _COLUMNS = ["log_id", "index", "leaf_hash", "event_id", "submission_digest", "su
 def catch_up(history: History, state: PartitionState, store: FileStore, index: IdIndex) -> SealedRound | None:
     """Applies every published round to `state` and brings `index` up to the newest, which is returned."""
     newest = None
-    if index.covered > history.check_contiguous():
-        index.reset()
+    published = history.check_contiguous()
+    if index.covered > published:
+        raise IntegrityError(
+            f"partition {history.partition}: {published} rounds are there, but the id index was written after round "
+            f"{index.covered - 1} was published: the newest rounds were lost. Put them back; no number is signed twice"
+        )
     for sealed in history.follow(state):
         newest = sealed
         if sealed.round.number >= index.covered:

@@ -93,13 +93,15 @@ class FileStore:
         _fsync(temporary)
         try:
             os.link(temporary, target)
+            ours = True
         except FileExistsError:
-            return False
+            # Whoever made it may have died before its name was durable, and the caller may build on it.
+            ours = False
         try:
             _fsync(target.parent)
         except OSError as error:
             raise OutcomeUnknown(f"{name}: is visible, but its folder could not be synced: {_why(error)}") from None
-        return True
+        return ours
 
     def read(self, name: str) -> bytes:
         """See `ObjectStore.read`."""
