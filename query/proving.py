@@ -26,11 +26,12 @@ from query.evidence import Proof
 from query.log_view import LogView
 from query.rows import RowReader
 
-TILES_MAX = 2_048
-"""Decoded tiles kept in memory, over all logs; about 40 KB each."""
+TILES_MAX = 4_096
+"""Decoded tiles kept in memory, over all logs; 16 KB each. A log of a million events has as many."""
 APPEND_LEAVES = 1 << 18
 
-_Levels = list[list[bytes]]
+_Levels = list[bytes]
+"""A tile's hashes level by level, back to back: first those that are stored, then those above them."""
 
 
 class Prover:
@@ -137,11 +138,12 @@ class Prover:
         stored, width = level - inside, TILE_HEIGHT - inside
         tile, at = index >> width, index & ((1 << width) - 1)
         levels = self._tile(log, stored, tile)
-        if inside >= len(levels) or at >= len(levels[inside]):
+        begin, end = at * HASH_BYTES, (at + 1) * HASH_BYTES
+        if inside >= len(levels) or end > len(levels[inside]):
             levels = self._tile(log, stored, tile, fresh=True)
-        if inside >= len(levels) or at >= len(levels[inside]):
+        if inside >= len(levels) or end > len(levels[inside]):
             raise DerivedDamaged(f"tiles of log {log.log_id.hex()}: end before subtree ({level}, {index})")
-        return levels[inside][at]
+        return levels[inside][begin:end]
 
     def _tile(self, log: LogView, stored: int, tile: int, *, fresh: bool = False) -> _Levels:
         key = (log.log_id, stored, tile)
@@ -151,9 +153,10 @@ class Prover:
                 self._decoded.move_to_end(key)
                 return known
         hashes = self._read(log, stored, tile)
-        levels: _Levels = [hashes]
-        while len(levels) <= TILE_HEIGHT and len(levels[-1]) > 1:
-            levels.append(merkle.parents(levels[-1]))
+        levels: _Levels = [b"".join(hashes)]
+        while len(levels) <= TILE_HEIGHT and len(hashes) > 1:
+            hashes = merkle.parents(hashes)
+            levels.append(b"".join(hashes))
         with self._lock:
             self._decoded[key] = levels
             while len(self._decoded) > self._tiles_max:
