@@ -4,7 +4,8 @@ A digest is computed once a process for each state of a file (inode, size, modif
 disk since is hashed anew. What is read here is vouched for up to that moment; rows are checked against their leaf
 hashes and proofs besides, contents against the digests in their payloads, so that a flip in between is seen too.
 
-Few files stay open, the ones used last. Reading is safe from threads.
+Few files stay open, the ones used last; and of the small columns that lead to rows (places, leaf hashes, slots) as much
+stays in memory as `KEPT_BYTES_MAX` allows. Reading is safe from threads.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from query import pages
 
 OPEN_FILES_MAX = 64
 CHECKED_FILES_MAX = 1_000_000
+KEPT_BYTES_MAX = 128 * 1024 * 1024
 
 
 class FileGone(IntegrityError):
@@ -58,6 +60,7 @@ class OpenFile:
     """One open Parquet file. `ends[i]` is the first row behind row group i."""
 
     name: str
+    sha256: bytes
     parquet: pq.ParquetFile
     ends: tuple[int, ...]
     descriptor: int
@@ -123,6 +126,8 @@ class VouchedFiles:
         self._lock = Lock()
         self._open: OrderedDict[str, tuple[tuple[int, ...], OpenFile]] = OrderedDict()
         self._checked: OrderedDict[tuple[str, bytes], tuple[int, ...]] = OrderedDict()
+        self._kept: OrderedDict[tuple[bytes, int, tuple[str, ...]], pa.Table] = OrderedDict()
+        self._kept_bytes = 0
 
     def path(self, file: SegmentFile) -> Path:
         """The path of a file whose digest holds; `FileGone` when there is none, `IntegrityError` when it is another."""
@@ -158,6 +163,23 @@ class VouchedFiles:
                 self._open.popitem(last=False)
         return opened
 
+    def kept(self, opened: OpenFile, group: int, columns: tuple[str, ...]) -> pa.Table:
+        """Small columns of a row group, from memory where they were read before."""
+        key = (opened.sha256, group, columns)
+        with self._lock:
+            known = self._kept.get(key)
+            if known is not None:
+                self._kept.move_to_end(key)
+                return known
+        table = opened.read(group, columns)
+        with self._lock:
+            if key not in self._kept:
+                self._kept[key] = table
+                self._kept_bytes += table.nbytes
+            while self._kept_bytes > KEPT_BYTES_MAX:
+                self._kept_bytes -= self._kept.popitem(last=False)[1].nbytes
+        return table
+
 
 def _open(path: Path, file: SegmentFile) -> OpenFile:
     try:
@@ -169,7 +191,7 @@ def _open(path: Path, file: SegmentFile) -> OpenFile:
     if sum(groups) != file.rows:
         raise IntegrityError(f"{file.name}: has {sum(groups)} rows, expected {file.rows}")
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    opened = OpenFile(file.name, parquet, tuple(accumulate(groups)), descriptor)
+    opened = OpenFile(file.name, file.sha256, parquet, tuple(accumulate(groups)), descriptor)
     weakref.finalize(opened, os.close, descriptor)
     return opened
 

@@ -134,7 +134,7 @@ class RowReader:
         found: dict[int, tuple[bytes, bytes]] = {}
         for group, places in _by_group(opened, rows).items():
             at = sorted(places)
-            table = _take(opened.read(group, _EVENT_COLUMNS), at)
+            table = _take(self._files.kept(opened, group, _EVENT_COLUMNS), at)
             _check_places(table, log, [places[each] for each in at], file)
             leaves = table.column("leaf_hash").to_pylist()
             payloads = opened.values(group, "payload", at)
@@ -150,7 +150,7 @@ class RowReader:
         found: dict[tuple[int, str], bytes] = {}
         for group, places in _by_group(opened, rows).items():
             at = sorted(places)
-            table = _take(opened.read(group, _CONTENT_COLUMNS), at)
+            table = _take(self._files.kept(opened, group, _CONTENT_COLUMNS), at)
             _check_places(table, log, [places[each] for each in at], file)
             _collect(table, opened.values(group, "ciphertext", at), found)
         return found
@@ -160,7 +160,7 @@ class RowReader:
         opened = self._files.open(file)
         found: dict[tuple[int, str], bytes] = {}
         for group in _candidates(opened, log.log_id, wanted[0], wanted[-1]):
-            rows = opened.read(group, _CONTENT_COLUMNS)
+            rows = self._files.kept(opened, group, _CONTENT_COLUMNS)
             own = np.isin(rows.column("index").to_numpy(), wanted) & _equals(rows.column("log_id"), log.log_id)
             at = np.flatnonzero(own).tolist()
             _collect(_take(rows, at), opened.values(group, "ciphertext", at), found)

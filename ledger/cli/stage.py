@@ -26,6 +26,7 @@ COMMAND_S = 300.0
 READY_S = 180.0
 STOP_S = 60.0
 _POLL_S = 0.05
+_ANY_PORT = "127.0.0.1:0"
 
 
 class Stage:
@@ -33,7 +34,14 @@ class Stage:
 
     def __init__(self, home: Path) -> None:
         self._width = min(shutil.get_terminal_size((100, 24)).columns, 100)
-        self._environment = {**os.environ, "AUDIT_LEDGER_HOME": str(home), "COLUMNS": str(self._width)}
+        self._environment = {
+            **os.environ,
+            "AUDIT_LEDGER_HOME": str(home),
+            "AUDIT_LEDGER_GATEWAY_METRICS_LISTEN": _ANY_PORT,
+            "AUDIT_LEDGER_SEALER_METRICS_LISTEN": _ANY_PORT,
+            "AUDIT_LEDGER_QUERY_LISTEN": _ANY_PORT,
+            "COLUMNS": str(self._width),
+        }
         self._acts = 0
         self._said: Callable[[], str] = str
 

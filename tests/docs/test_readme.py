@@ -7,16 +7,15 @@ import json
 import os
 import re
 import shlex
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.kafka.broker import kafka  # noqa: F401
+from tests.ledger.cli.running import ANY_PORT, Up
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BLOCK = re.compile(r"```console\n(.*?)```", re.S)
@@ -53,29 +52,27 @@ def conversation() -> bytes:
     return gzip.compress(json.dumps(line).encode() + b"\n")
 
 
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 class Shell:
-    """Runs shown commands in a folder, with 7443 replaced by a free port."""
+    """Runs shown commands in a folder; where they say port 7443, with the port that `up` was given."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._port = str(free_port())
-        self._background: list[subprocess.Popen[bytes]] = []
+        self._port = "0"
+        self._up: Up | None = None
 
     def run(self, command: str) -> str:
         """Standard output; the test fails when the command does."""
         words = [word.replace("7443", self._port) for word in shlex.split(command)]
         words[:1] = [sys.executable, "-m", "ledger.cli.main"]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("AUDIT_LEDGER")}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("AUDIT_LEDGER")}
+        environment = {**kept, **ANY_PORT}
         if words[3] == "up":
-            self._background.append(subprocess.Popen(words, cwd=self._folder, env=environment))
-            self._await_port()
+            pipe = subprocess.PIPE
+            self._up = Up(
+                subprocess.Popen(words, cwd=self._folder, env=environment, stdout=pipe, stderr=pipe, text=True)
+            )
+            self._up.await_ready("gateway")
+            self._port = self._up.gateway.rpartition(":")[2]
             return ""
         done = subprocess.run(words, cwd=self._folder, env=environment, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
@@ -86,22 +83,10 @@ class Shell:
         program = code.replace("7443", self._port) + "\nclient.close()\nassert client.stats().dropped == 0\n"
         subprocess.run([sys.executable, "-c", program], cwd=self._folder, check=True, timeout=60)
 
-    def _await_port(self) -> None:
-        until = time.monotonic() + 30
-        while time.monotonic() < until:
-            with socket.socket() as probe:
-                probe.settimeout(0.2)
-                if probe.connect_ex(("127.0.0.1", int(self._port))) == 0:
-                    return
-            time.sleep(0.05)
-        raise AssertionError("the gateway did not come up")
-
     def close(self) -> None:
         """Stops what runs in the background."""
-        for process in self._background:
-            process.terminate()
-        for process in self._background:
-            process.wait(40)
+        if self._up is not None:
+            self._up.stop()
 
 
 @pytest.fixture

@@ -20,6 +20,10 @@ COMMAND_S = 240
 READY_S = 120
 STOP_S = 60
 TENANT = "acme"
+ANY_PORT = {
+    f"AUDIT_LEDGER_{name}": "127.0.0.1:0"
+    for name in ("GATEWAY_METRICS_LISTEN", "SEALER_METRICS_LISTEN", "QUERY_LISTEN")
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +48,9 @@ class Cli:
     extra: Mapping[str, str] = field(default_factory=dict)
 
     def environment(self) -> dict[str, str]:
-        """What the processes see."""
+        """What the processes see. Their ports are any free ones, so that tests can run beside each other."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("AUDIT_LEDGER_")}
-        return {**kept, "AUDIT_LEDGER_HOME": str(self.home), "COLUMNS": "100", **self.extra}
+        return {**kept, "AUDIT_LEDGER_HOME": str(self.home), "COLUMNS": "100", **ANY_PORT, **self.extra}
 
     def start(self, *arguments: str, **pipes: Any) -> subprocess.Popen[str]:
         """A command, under way."""

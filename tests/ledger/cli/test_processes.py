@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+from contextlib import ExitStack
 
 import pytest
 
@@ -39,14 +41,29 @@ def test_when_one_dies_all_end_and_say_who(cli: Cli, command: str, name: str) ->
                 os.kill(pid, 0)
 
 
-def test_two_ledgers_on_one_machine(cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """A second `up` takes free ports where the first has the configured ones, and says so."""
-    other = Cli(tmp_path_factory.mktemp("other") / "home")
-    cli.make(TENANT)
-    other.make(TENANT)
-    with cli.up() as one, other.up() as two:
-        assert one.gateway != two.gateway
-        assert one.addresses["query"] != two.addresses["query"]
+def test_two_ledgers_on_one_machine(cli: Cli) -> None:
+    """`up` takes free ports where somebody else has the configured ones, and says so."""
+    settings = ("gateway.metrics_listen", "sealer.metrics_listen", "query.listen")
+    with ExitStack() as others:
+        taken = [_somebody(others) for _ in settings]
+        where = {
+            f"AUDIT_LEDGER_{setting.replace('.', '_').upper()}": address
+            for setting, address in zip(settings, taken, strict=True)
+        }
+        ours = Cli(cli.home, where)
+        ours.make(TENANT)
+        with ours.up() as up:
+            for setting, address in zip(settings, taken, strict=True):
+                assert f"{setting}: {address} is taken, a free port is used instead" in up.err
+            assert up.addresses["query"] not in taken
+
+
+def _somebody(others: ExitStack) -> str:
+    """The address of somebody else's server."""
+    server = others.enter_context(socket.socket())
+    server.bind(("127.0.0.1", 0))
+    server.listen()
+    return f"127.0.0.1:{server.getsockname()[1]}"
 
 
 def test_drain_seals_everything_and_says_how_much(cli: Cli) -> None:
