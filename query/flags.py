@@ -20,6 +20,7 @@
 | `not_deployed`            | no deployment of this revision is known                                               |
 | `rolled_back`             | this revision was rolled back or retired at that time                                 |
 | `other_in_effect`         | another revision was in effect at that time                                           |
+| `effect_differs`          | asked as effective at another moment: at its own time another revision was in effect  |
 | `revision_unknown`        | the event does not say which revision it used                                         |
 | `template_differs`        | the template used has another digest than the approved artifact                       |
 | `artifact_differs`        | Changes of one revision name artifacts with different digests                         |

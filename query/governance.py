@@ -5,6 +5,9 @@
 and what is wrong (flags: `query.flags`). Prompts and models are always judged; of the others only those that any Change
 is about, since not everybody registers their tools.
 
+Judged is as of the use's own time, unless another moment is asked for (`effective_at`): then the use is judged as if it
+had been made at that moment, and `effect_differs` says where something else was in effect at its own time.
+
 A model may be registered under its vendor and name or its name alone, by the version that answered or by the name that
 was asked for; the Changes under all of these are taken together.
 """
@@ -87,10 +90,30 @@ def uses_of(events: Sequence[SealedEvent]) -> list[Use]:
     return list(dict.fromkeys(found))
 
 
-def judge(use: Use, changes: Sequence[SealedEvent], used_at: datetime, tolerance: timedelta) -> Governed:
-    """One use, judged by all Changes under its ids, their `artifact_text` opened where it can be."""
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """What a use is judged as of: `at`, and how the flags name that."""
+
+    at: datetime
+    named: str
+
+
+def judge(
+    use: Use,
+    changes: Sequence[SealedEvent],
+    used_at: datetime,
+    tolerance: timedelta,
+    effective_at: datetime | None = None,
+) -> Governed:
+    """One use, judged by all Changes under its ids, their `artifact_text` opened where it can be.
+
+    By what was in force at `effective_at`, by default at `used_at`.
+    """
     acts = acts_of(changes, tolerance)
-    state = in_effect(acts, used_at)
+    moment = _Moment(used_at, f"used {used_at.isoformat()}")
+    if effective_at is not None:
+        moment = _Moment(effective_at, f"judged as of {effective_at.isoformat()}")
+    state = in_effect(acts, moment.at)
     artifact_id = next((each for each in use.ids if any(each == act.artifact_id for act in acts)), use.ids[0])
     revisions = _spellings(use, artifact_id, state.revision)
     flags: list[Flag] = []
@@ -102,13 +125,22 @@ def judge(use: Use, changes: Sequence[SealedEvent], used_at: datetime, tolerance
     own = about(acts, revisions)
     subject = leading_to(acts, revisions)
     approvals = [act for act in subject if act.approves]
-    flags += _approval_flags(approvals, used_at)
-    flags += _effect_flags(subject, state.withdrawal(revisions), state.revision, revisions, used_at)
-    counting = [act for act in approvals if act.solid_at <= used_at] or approvals
+    flags += _approval_flags(approvals, moment)
+    flags += _effect_flags(subject, state.withdrawal(revisions), state.revision, revisions, moment)
+    own_state = in_effect(acts, used_at)
+    if own_state.revision != state.revision:
+        flags.append(
+            Flag(
+                "effect_differs",
+                f"{own_state.revision or 'no revision'} was in effect when it was used, "
+                f"{state.revision or 'none'} at {moment.at.isoformat()}",
+            )
+        )
+    counting = [act for act in approvals if act.solid_at <= moment.at] or approvals
     digest = next((act.digest for act in reversed(counting or subject) if act.digest is not None), None)
     flags += _digest_flags(use, subject, digest)
-    # What was done about a revision after its use is no evidence for it, unless there is nothing else.
-    evidence = [act for act in subject if act.claimed_at <= used_at] or subject
+    # What was done about a revision after that moment is no evidence for it, unless there is nothing else.
+    evidence = [act for act in subject if act.claimed_at <= moment.at] or subject
     if evidence:
         flags += _review_flags(evidence)
         flags += _evaluation_flags(evidence, digest)
@@ -167,26 +199,26 @@ def _spellings(use: Use, artifact_id: str, current: str | None) -> tuple[str, ..
     return tuple(dict.fromkeys(found))
 
 
-def _approval_flags(approvals: Sequence[Act], used_at: datetime) -> list[Flag]:
+def _approval_flags(approvals: Sequence[Act], moment: _Moment) -> list[Flag]:
     if not approvals:
         return [Flag("never_approved", "no approval of this revision is sealed")]
-    if any(act.solid_at <= used_at for act in approvals):
+    if any(act.solid_at <= moment.at for act in approvals):
         return []
     first = min(approvals, key=lambda act: act.solid_at)
-    detail = f"used {used_at.isoformat()}, approved {first.claimed_at.isoformat()}"
-    if first.backdated and first.claimed_at <= used_at:
+    detail = f"{moment.named}, approved {first.claimed_at.isoformat()}"
+    if first.backdated and first.claimed_at <= moment.at:
         detail += f" by a claim that was sealed only {first.event.sealed_at.isoformat()}"
     return [Flag("approved_later", detail)]
 
 
 def _effect_flags(
-    subject: Sequence[Act], withdrawal: Act | None, current: str | None, revisions: Sequence[str], used_at: datetime
+    subject: Sequence[Act], withdrawal: Act | None, current: str | None, revisions: Sequence[str], moment: _Moment
 ) -> list[Flag]:
     flags = []
-    deployed = [act for act in subject if act.action == "deploy" and act.claimed_at <= used_at]
+    deployed = [act for act in subject if act.action == "deploy" and act.claimed_at <= moment.at]
     if withdrawal is not None:
         verb = "retired" if withdrawal.action == "retire" else "rolled back"
-        flags.append(Flag("rolled_back", f"{verb} {withdrawal.claimed_at.isoformat()}, used {used_at.isoformat()}"))
+        flags.append(Flag("rolled_back", f"{verb} {withdrawal.claimed_at.isoformat()}, {moment.named}"))
     elif not deployed and subject and current not in revisions:
         flags.append(Flag("not_deployed", "no deployment of this revision up to its use is sealed"))
     if current is not None and revisions and current not in revisions:

@@ -179,6 +179,7 @@ def story(told: Story) -> dict[str, Any]:
         "pseudonym": _hex(told.person),
         "window": window(told.window),
         "known_at": time_text(told.known_at),
+        "effective_at": time_text(told.effective_at),
         "proven": told.proven,
         "steps": [step(each) for each in told.steps],
         "checkpoints": [checkpoint(each) for each in told.checkpoints],

@@ -11,16 +11,28 @@ Which events belong to a story:
 2 to 4 stay inside the tenant and never bring in an event that names other persons, except for phases and
 amendments of what is in the story already; each such event says why it is there (`by_session`, `by_reference`).
 
-Each step carries what governed it (`query.governance`), judged at its own time; each event its proof. *As known at* T
-nothing counts that was sealed later, Changes included. *As effective* at the step's time is what Changes claim; claims
-that were sealed too late for it are flagged and never taken for granted.
+Each step carries what governed it (`query.governance`), each event its proof. Two times bound an answer, each by
+itself:
+
+- *As known at* K (`known_at`; default: now, all that is sealed): only what a round sealed up to K exists, by the signed
+  sealing time of that round; events, Changes of `_org` and marks on ids alike. What had been accepted by then and was
+  sealed later is not in it: nothing the ledger signed by K vouches for it. The proofs stand on today's checkpoints.
+- *As effective at* E (`effective_at`; default: each step at its own time, when it began): the moment whose state of
+  prompts, models, policies, tools, agents, guardrails and grants every step is judged by, as Changes claim it for E:
+  a Change counts at its effective time, else when it occurred, else when it was received. E neither brings in nor
+  leaves out a step (the window does that), and which revision a step used is what it says itself. Where another
+  revision was in effect at a step's own time, the flag `effect_differs` says so.
+
+So K asks what could be known, E which rules apply; E may lie before or after K and before or after the steps. A claim
+sealed later than it claims by more than the tolerance is flagged (`backdated`, `change_backdated`) on every such
+question, and is never taken for granted: an approval of that kind counts for E only from its sealing on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from ledger.errors import Rejected
@@ -52,13 +64,14 @@ def reconstruct(
     window: Window,
     tolerance: timedelta,
     *,
+    effective_at: datetime | None = None,
     open_contents: bool,
 ) -> Story:
     """The story of the selector. `Rejected` for a selector that cannot be one or leads to too much."""
     found = find_events(reading, selector)
     drafts = [draft for draft in arrange(found.events) if window.holds(draft.head.at)]
     drafts = _evidence(reading, drafts, open_contents=open_contents)
-    governed = Governance(reading, tolerance, open_contents=open_contents)
+    governed = Governance(reading, tolerance, effective_at, open_contents=open_contents)
     steps = _steps(drafts, found, governed, tolerance)
     events = [event for step in steps for event in (*step.events, *step.amendments)]
     events += [act.event for step in steps for each in step.governance for act in each.changes]
@@ -68,6 +81,7 @@ def reconstruct(
         person=found.person,
         window=window,
         known_at=reading.known_at,
+        effective_at=effective_at,
         steps=steps,
         checkpoints=reading.checkpoints(events),
     )
@@ -169,11 +183,17 @@ def _evidence(reading: Reading, drafts: Sequence[Draft], *, open_contents: bool)
 
 
 class Governance:
-    """What governed the steps of one answer; Changes are read once for each artifact."""
+    """What governed the steps of one answer, at `effective_at`, by default each at its own time.
 
-    def __init__(self, reading: Reading, tolerance: timedelta, *, open_contents: bool) -> None:
+    Changes are read once for each artifact.
+    """
+
+    def __init__(
+        self, reading: Reading, tolerance: timedelta, effective_at: datetime | None = None, *, open_contents: bool
+    ) -> None:
         self._reading = reading
         self._tolerance = tolerance
+        self._effective_at = effective_at
         self._open_contents = open_contents
         self._changes: dict[tuple[str, str], list[SealedEvent]] = {}
 
@@ -183,7 +203,7 @@ class Governance:
         for use in uses_of(draft.events):
             changes = [event for artifact_id in use.ids for event in self.changes(use.kind, artifact_id)]
             if changes or use.kind in ALWAYS:
-                found.append(judge(use, changes, draft.head.at, self._tolerance))
+                found.append(judge(use, changes, draft.head.at, self._tolerance, self._effective_at))
         return tuple(found)
 
     def changes(self, kind: str, artifact_id: str) -> list[SealedEvent]:

@@ -33,7 +33,7 @@ def story(told: Story, width: int = WIDTH, content_lines_max: int = CONTENT_LINE
     lines = [*_head(told, width), ""]
     shown: dict[_Told, int] = {}
     for step in told.steps:
-        lines += [*_step(step, shown, width, content_lines_max), ""]
+        lines += [*_step(step, told.effective_at, shown, width, content_lines_max), ""]
     lines += [*_unended(told, width), *checkpoints(told.checkpoints, width)]
     return "\n".join(lines) + "\n"
 
@@ -76,13 +76,17 @@ def _head(told: Story, width: int) -> Iterator[str]:
         start = time_of(told.window.start) if told.window.start else "the beginning"
         yield f"{_INDENT}from {start} to {time_of(told.window.end) if told.window.end else 'now'}"
     if told.known_at:
-        yield f"{_INDENT}as known at {time_of(told.known_at)}"
+        yield f"{_INDENT}as known at {time_of(told.known_at)}: nothing that was sealed later"
+    if told.effective_at:
+        yield f"{_INDENT}as effective at {time_of(told.effective_at)}: every step is judged by what was in force then"
     events = sum(len(step.events) + len(step.amendments) for step in told.steps)
     state = "every event is proven" if told.proven else "NOT EVERY EVENT IS PROVEN"
     yield f"{_INDENT}{len(told.steps)} steps, {events} events" + (f"; {state}" if events else "")
 
 
-def _step(step: Step, shown: dict[_Told, int], width: int, content_lines_max: int) -> Iterator[str]:
+def _step(
+    step: Step, effective_at: datetime | None, shown: dict[_Told, int], width: int, content_lines_max: int
+) -> Iterator[str]:
     everything = (*step.events, *step.amendments)
     title = f"── {step.number} ── {time_of(step.at, known=step.time_known)} ── {proof_of(everything)} "
     yield title + "─" * max(2, width - len(title))
@@ -97,7 +101,7 @@ def _step(step: Step, shown: dict[_Told, int], width: int, content_lines_max: in
         )
     yield from _details(step, width)
     for each in step.governance:
-        yield from _governed(each, step, shown, width)
+        yield from _governed(each, step, effective_at or step.at, shown, width)
     for event in everything:
         for content in event.contents:
             yield from _content(content, event, step, width, content_lines_max)
@@ -150,12 +154,12 @@ def _details(step: Step, width: int) -> Iterator[str]:
         yield from _indented(" · ".join(parts), width)
 
 
-def _governed(each: Governed, step: Step, shown: dict[_Told, int], width: int) -> Iterator[str]:
+def _governed(each: Governed, step: Step, judged_at: datetime, shown: dict[_Told, int], width: int) -> Iterator[str]:
     """What governed an artifact's use; told in full where it first counts, later by that step's number."""
     is_named = each.revision is None or each.artifact_id.endswith(each.revision)
     named = f"{each.kind} {each.artifact_id}" + ("" if is_named else f" {each.revision}")
     named += f" ({each.role})" if each.role else ""
-    later = tuple(change.claimed_at > step.at for change in each.changes)
+    later = tuple(change.claimed_at > judged_at for change in each.changes)
     before = shown.setdefault((named, each.text, later), step.number)
     if before != step.number:
         yield from _indented(f"governed: {named}, as in step {before}", width)

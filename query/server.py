@@ -73,6 +73,7 @@ class QueryServicer(query_pb2_grpc.QueryServiceServicer):
                     wire.reader(request.reader),
                     window=wire.window(request),
                     known_at=wire.moment(request, "known_at"),
+                    effective_at=wire.moment(request, "effective_at"),
                     metadata_only=request.metadata_only,
                 )
             )

@@ -78,15 +78,27 @@ class Queries:
         *,
         window: Window = EVER,
         known_at: datetime | None = None,
+        effective_at: datetime | None = None,
         metadata_only: bool = False,
     ) -> Story:
-        """The story of a user, session, correlation id or event."""
+        """The story of a user, session, correlation id or event, as known at and as effective at a time."""
 
         def answer(reading: Reading) -> Story:
-            return reconstruct(reading, selector, window, self._limits.tolerance, open_contents=not metadata_only)
+            return reconstruct(
+                reading,
+                selector,
+                window,
+                self._limits.tolerance,
+                effective_at=effective_at,
+                open_contents=not metadata_only,
+            )
 
         reading, story = await self._compute(tenant, known_at, answer)
-        query = {**_asked(reading, selector, window, known_at), "metadata_only": metadata_only}
+        query = {
+            **_asked(reading, selector, window, known_at),
+            "effective_at": plain.time_text(effective_at),
+            "metadata_only": metadata_only,
+        }
         await self._record(reading, reader, "reconstruct", query)
         return story
 

@@ -69,13 +69,17 @@ class SignedCheckpoint:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """A reconstruction. `person` is the pseudonym asked for, None when the ledger knows no such person."""
+    """A reconstruction. `person` is the pseudonym asked for, None when the ledger knows no such person.
+
+    `known_at` None: all that is sealed; `effective_at` None: each step judged at its own time (`query.reconstruct`).
+    """
 
     tenant: str
     selector: Selector
     person: bytes | None
     window: Window
     known_at: datetime | None
+    effective_at: datetime | None
     steps: tuple[Step, ...]
     checkpoints: tuple[SignedCheckpoint, ...]
 

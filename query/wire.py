@@ -86,6 +86,8 @@ def reconstruction(told: Story) -> query_pb2.Reconstruction:
     )
     if told.known_at is not None:
         message.known_at.CopyFrom(_timestamp(told.known_at))
+    if told.effective_at is not None:
+        message.effective_at.CopyFrom(_timestamp(told.effective_at))
     return message
 
 

@@ -43,7 +43,7 @@ class Reader(_message.Message):
     def __init__(self, name: _Optional[str] = ..., role: _Optional[str] = ..., case_id: _Optional[str] = ...) -> None: ...
 
 class ReconstructRequest(_message.Message):
-    __slots__ = ("tenant", "selector", "to", "known_at", "metadata_only", "reader")
+    __slots__ = ("tenant", "selector", "to", "known_at", "metadata_only", "reader", "effective_at")
     TENANT_FIELD_NUMBER: _ClassVar[int]
     SELECTOR_FIELD_NUMBER: _ClassVar[int]
     FROM_FIELD_NUMBER: _ClassVar[int]
@@ -51,13 +51,15 @@ class ReconstructRequest(_message.Message):
     KNOWN_AT_FIELD_NUMBER: _ClassVar[int]
     METADATA_ONLY_FIELD_NUMBER: _ClassVar[int]
     READER_FIELD_NUMBER: _ClassVar[int]
+    EFFECTIVE_AT_FIELD_NUMBER: _ClassVar[int]
     tenant: str
     selector: Selector
     to: _timestamp_pb2.Timestamp
     known_at: _timestamp_pb2.Timestamp
     metadata_only: bool
     reader: Reader
-    def __init__(self, tenant: _Optional[str] = ..., selector: _Optional[_Union[Selector, _Mapping]] = ..., to: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., known_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., metadata_only: _Optional[bool] = ..., reader: _Optional[_Union[Reader, _Mapping]] = ..., **kwargs) -> None: ...
+    effective_at: _timestamp_pb2.Timestamp
+    def __init__(self, tenant: _Optional[str] = ..., selector: _Optional[_Union[Selector, _Mapping]] = ..., to: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., known_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., metadata_only: _Optional[bool] = ..., reader: _Optional[_Union[Reader, _Mapping]] = ..., effective_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., **kwargs) -> None: ...
 
 class OpenedContent(_message.Message):
     __slots__ = ("slot", "state", "media_type", "size", "original_size", "data", "unavailable")
@@ -132,16 +134,18 @@ class Step(_message.Message):
     def __init__(self, event: _Optional[_Union[SealedEvent, _Mapping]] = ..., governance: _Optional[_Iterable[_Union[Governance, _Mapping]]] = ..., flags: _Optional[_Iterable[str]] = ..., json: _Optional[str] = ...) -> None: ...
 
 class Reconstruction(_message.Message):
-    __slots__ = ("steps", "checkpoints", "known_at", "json")
+    __slots__ = ("steps", "checkpoints", "known_at", "json", "effective_at")
     STEPS_FIELD_NUMBER: _ClassVar[int]
     CHECKPOINTS_FIELD_NUMBER: _ClassVar[int]
     KNOWN_AT_FIELD_NUMBER: _ClassVar[int]
     JSON_FIELD_NUMBER: _ClassVar[int]
+    EFFECTIVE_AT_FIELD_NUMBER: _ClassVar[int]
     steps: _containers.RepeatedCompositeFieldContainer[Step]
     checkpoints: _containers.RepeatedScalarFieldContainer[str]
     known_at: _timestamp_pb2.Timestamp
     json: str
-    def __init__(self, steps: _Optional[_Iterable[_Union[Step, _Mapping]]] = ..., checkpoints: _Optional[_Iterable[str]] = ..., known_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., json: _Optional[str] = ...) -> None: ...
+    effective_at: _timestamp_pb2.Timestamp
+    def __init__(self, steps: _Optional[_Iterable[_Union[Step, _Mapping]]] = ..., checkpoints: _Optional[_Iterable[str]] = ..., known_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., json: _Optional[str] = ..., effective_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ReplayRequest(_message.Message):
     __slots__ = ("tenant", "selector", "to", "known_at", "state_at", "metadata_only", "reader")

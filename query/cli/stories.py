@@ -51,6 +51,11 @@ def _selector(given: dict[str, Any]) -> Selector:
 @click.command(short_help="What happened, what governed it, and the proof of each event.")
 @question_options
 @_selector_options
+@click.option(
+    "--effective-at",
+    type=MOMENT,
+    help="Judge every step by what was in force then. Default: each step at its own time.",
+)
 def reconstruct(
     asked: Asked,
     as_json: bool,
@@ -58,6 +63,7 @@ def reconstruct(
     end: datetime | None,
     known_at: datetime | None,
     metadata_only: bool,
+    effective_at: datetime | None,
     **selected: Any,
 ) -> None:
     """Reconstruct a user's, session's, case's or event's story: each step with model, prompt and its approved text,
@@ -65,18 +71,29 @@ def reconstruct(
 
     Exit code 1 when an event of it is not proven.
 
+    Two times, each by itself: --known-at leaves out all that was sealed later (what could be known then?);
+    --effective-at names the moment whose prompts, models and policies every step is judged by (which rules apply?),
+    as Changes claim it. What was claimed long after the fact is flagged as backdated.
+
     For people, what governed a step is told in full where it first takes part; --json tells it with every step.
 
     \b
     Examples:
       audit-ledger reconstruct --user mia_lindqvist --tenant acme --case INC-2207
       audit-ledger reconstruct --session chat-1002 --tenant acme --known-at 2026-05-15T15:00:00Z --json
+      audit-ledger reconstruct --user mia_lindqvist --tenant acme --known-at 2026-06-01 --effective-at 2026-05-15
     """
     selector, window = _selector(selected), Window(start, end)
     told = answer(
         asked,
         lambda queries, reader: queries.reconstruct(
-            asked.tenant, selector, reader, window=window, known_at=known_at, metadata_only=metadata_only
+            asked.tenant,
+            selector,
+            reader,
+            window=window,
+            known_at=known_at,
+            effective_at=effective_at,
+            metadata_only=metadata_only,
         ),
     )
     if as_json:

@@ -63,6 +63,7 @@ class Asked:
             Selector(kind, value),
             given.get("window", Window()),
             given.get("tolerance", TOLERANCE),
+            effective_at=given.get("effective_at"),
             open_contents=given.get("open_contents", True),
         )
 

@@ -102,6 +102,20 @@ def test_a_replay_shows_what_never_ended_and_what_was_in_effect(ledger: Cli) -> 
     assert "Started and never ended" in ledger.good("replay", "--session", "chat-1003", *READER).out
 
 
+def test_a_story_as_known_at_and_as_effective_at(ledger: Cli) -> None:
+    """Each time by itself: nothing was known long ago; as effective long ago nothing was approved."""
+    about = ("reconstruct", "--session", "chat-1002", *READER)
+    long_ago = "2020-01-01T00:00:00Z"
+    assert ledger.good(*about, "--known-at", long_ago, "--json").json["steps"] == []
+    told = ledger.good(*about, "--effective-at", long_ago, "--json").json
+    assert (told["known_at"], told["effective_at"]) == (None, long_ago)
+    prompts = [each for step in told["steps"] for each in step["governance"] if each["artifact_kind"] == "prompt"]
+    assert prompts
+    assert all({"approved_later", "effect_differs"} <= {flag["code"] for flag in each["flags"]} for each in prompts)
+    out = ledger.good(*about, "--effective-at", long_ago).out
+    assert "as effective at 2020-01-01 00:00:00.000Z: every step is judged by what was in force then" in out
+
+
 def test_find_is_metadata_and_bounded(ledger: Cli) -> None:
     """`find` gives the events asked for, at most as many as asked for, and says that there are more."""
     found = ledger.good("find", "--tool", "issue_refund", *READER, "--json").json

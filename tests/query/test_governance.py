@@ -108,6 +108,54 @@ async def test_used_before_it_was_approved(asked: Asked) -> None:
     assert {"approved_later", "not_deployed"} <= codes(await governed(asked))
 
 
+async def test_as_effective_at_judges_every_step_by_that_moment(asked: Asked) -> None:
+    """What was in force at the moment asked for judges the use, and a difference to its own time is told."""
+    rollback = prompt_change("roll_back", "1", ago(10), from_revision="2")
+    await asked.seal("_org", *release("1", ago(50)), *release("2", ago(30)), rollback)
+    await asked.seal("acme", asks(**use("2", ago(20))))
+    found = await governed(asked)
+    assert (found.in_effect, codes(found)) == ("2", set())
+    found = await governed(asked, effective_at=ago(40))
+    assert (found.in_effect, found.revision) == ("1", "2")
+    assert codes(found) == {"approved_later", "not_deployed", "other_in_effect", "effect_differs"}
+    assert "judged as of" in next(flag.detail for flag in found.flags if flag.code == "approved_later")
+    found = await governed(asked, effective_at=ago(5))
+    assert (found.in_effect, codes(found)) == ("1", {"rolled_back", "other_in_effect", "effect_differs"})
+    found = await governed(asked, effective_at=ago(60))
+    assert found.in_effect is None
+    detail = next(flag.detail for flag in found.flags if flag.code == "effect_differs")
+    assert detail.startswith("2 was in effect when it was used, none at")
+
+
+async def test_known_at_and_effective_at_are_independent(asked: Asked) -> None:
+    """What was sealed later does not govern, whatever moment it claims; what is known governs at any moment."""
+    await asked.seal("_org", *release("1", ago(50)))
+    await asked.seal("acme", asks(**use("1", ago(20))))
+    (step,) = asked.story("user", "mia").steps
+    known_at = step.events[0].sealed_at
+    await asked.seal("_org", prompt_change("retire", "1", ago(10)))
+    after = ago(5)
+    assert codes(await governed(asked)) == set()
+    assert codes(await governed(asked, effective_at=after)) == {"rolled_back", "effect_differs"}
+    assert codes(await governed(asked, effective_at=after, known_at=known_at)) == set()
+    assert codes(await governed(asked, known_at=known_at)) == set()
+    story = asked.story("user", "mia", known_at=known_at, effective_at=after)
+    assert (story.known_at, story.effective_at) == (known_at, after)
+
+
+async def test_a_backdated_claim_is_flagged_at_every_moment(asked: Asked) -> None:
+    """As effective between its claim and its sealing it approves nothing; flagged at all times."""
+    day = timedelta(days=1)
+    await asked.seal("_org", *release("1", ago(0) - 30 * day))
+    await asked.seal("acme", asks(**use("1", ago(0) - 40 * day)))
+    before, between, since = [codes(await governed(asked, effective_at=ago(0) + at * day)) for at in (-35, -10, 1)]
+    assert {"change_backdated", "approved_later", "not_deployed"} <= before
+    assert {"change_backdated", "approved_later"} <= between
+    assert "not_deployed" not in between
+    assert "change_backdated" in since
+    assert "approved_later" not in since
+
+
 async def test_a_backdated_approval_never_becomes_what_was_approved(asked: Asked) -> None:
     """A Change sealed today that claims last month is flagged, and approves no use before its sealing."""
     day = timedelta(days=1)

@@ -92,6 +92,28 @@ async def test_a_story_over_the_wire(served: Served) -> None:
     assert len(served.publisher.published) == 1
 
 
+async def test_as_known_at_and_as_effective_at_over_the_wire(served: Served) -> None:
+    """Both times are parameters of their own: in the answer, in its JSON and in the recorded Access."""
+    await fill(served.asked)
+    question = mia()
+    question.known_at.FromDatetime(ago(-1))
+    question.effective_at.FromDatetime(ago(60))
+    answer = await served.query.Reconstruct(question)
+    assert (answer.known_at, answer.effective_at) == (question.known_at, question.effective_at)
+    told = json.loads(answer.json)
+    assert told["effective_at"] < told["known_at"]
+    (prompt, _) = answer.steps[0].governance
+    assert {flag.partition(":")[0] for flag in prompt.flags} >= {"approved_later", "effect_differs"}
+    ((_, access),) = served.publisher.published
+    recorded = json.loads(access.access.query.text)["reconstruct"]
+    assert (recorded["known_at"], recorded["effective_at"]) == (told["known_at"], told["effective_at"])
+    question.ClearField("known_at")
+    question.effective_at.seconds = 10**15
+    error = await refusal(served.query.Reconstruct(question))
+    assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert "effective_at" in (error.details() or "")
+
+
 async def test_replay_find_prove_and_checkpoint(served: Served) -> None:
     """The other methods answer, and the proof holds under the ledger's key alone."""
     event = await fill(served.asked)
