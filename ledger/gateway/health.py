@@ -3,6 +3,10 @@
 SERVING means that an event sent now can be expected to be taken. The gateway is NOT_SERVING before it has started,
 while its event log does not work, and from the moment it begins to stop. Both the whole server ("") and IngestService
 have this status; no other service is known.
+
+The event log does not work when a look at it says so, and when appends fail again and again whatever a look says: the
+rules are those of `ledger.gateway.streak`. The third failure in a row makes the gateway NOT_SERVING at once; the next
+append that succeeds, or a trial once looks find nothing, makes it SERVING.
 """
 
 from __future__ import annotations
@@ -15,8 +19,9 @@ from grpc_health.v1 import health_pb2
 
 from ledger.errors import IntegrityError, LedgerError
 from ledger.gateway.faults import report_fault
-from ledger.gateway.metrics import GatewayMetrics
+from ledger.gateway.metrics import AppendOutcome, GatewayMetrics
 from ledger.gateway.service import SERVICE
+from ledger.gateway.streak import AppendStreak
 from ledger.log.interface import EventLog
 
 log = logging.getLogger(__name__)
@@ -90,13 +95,15 @@ class Health:
 
 
 class LogWatch:
-    """Looks at the event log again and again."""
+    """Looks at the event log again and again, and hears how appends end."""
 
     def __init__(self, event_log: EventLog, health: Health, metrics: GatewayMetrics, every_s: float) -> None:
         self._log = event_log
         self._health = health
         self._metrics = metrics
         self._every_s = every_s
+        self._streak = AppendStreak()
+        self._looked: str | None = None
         self._said: str | None = None
 
     async def run(self) -> None:
@@ -107,7 +114,29 @@ class LogWatch:
 
     async def look(self) -> None:
         """Look once, and state what was seen."""
-        problem = await self._problem()
+        self._looked = await self._problem()
+        if self._looked is None:
+            self._streak.try_again(asyncio.get_running_loop().time())
+        await self._state()
+
+    async def appended(self, outcome: AppendOutcome, began: float, allowed_s: float) -> None:
+        """Hear of an append that began then, in the event loop's time, and had `allowed_s`."""
+        was = self._streak.refusing
+        if outcome == "durable":
+            self._streak.succeeded()
+            if was:
+                # What the last look found is older than this success.
+                self._looked = None
+        elif outcome not in ("integrity", "not_begun"):
+            self._streak.failed(began, asyncio.get_running_loop().time(), allowed_s)
+        self._metrics.append_failures(self._streak.failures)
+        if self._streak.refusing != was:
+            await self._state()
+
+    async def _state(self) -> None:
+        problem = self._looked
+        if problem is None and self._streak.refusing:
+            problem = f"{self._streak.failures} appends in a row failed"
         self._metrics.event_log_up(problem is None)
         await self._health.set_serving(problem is None)
         if problem != self._said:

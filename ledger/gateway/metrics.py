@@ -48,6 +48,9 @@ class GatewayMetrics:
         self._call_bytes = self._histogram("call_bytes", "Bytes of a call's request.", _BYTES)
         self._batch_events = self._histogram("batch_events", "Events of an atomic batch.", _EVENTS)
         self._healthy = Gauge(f"{_PREFIX}_event_log_up", "1 when the event log works.", registry=self.registry)
+        self._failures = Gauge(
+            f"{_PREFIX}_append_failures_in_a_row", "Appends that failed since the last success.", registry=self.registry
+        )
         in_flight = Gauge(f"{_PREFIX}_calls_in_flight", "Publish calls in work.", registry=self.registry)
         in_flight.set_function(calls)
         in_flight_bytes = Gauge(f"{_PREFIX}_bytes_in_flight", "Bytes of those calls.", registry=self.registry)
@@ -94,6 +97,10 @@ class GatewayMetrics:
     def event_log_up(self, up: bool) -> None:
         """How the event log is."""
         self._healthy.set(1 if up else 0)
+
+    def append_failures(self, in_a_row: int) -> None:
+        """How many appends have failed since the last that succeeded."""
+        self._failures.set(in_a_row)
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"{_PREFIX}_{name}", text, labels, registry=self.registry)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -84,6 +84,7 @@ class Publisher:
         workers: Executor,
         metrics: GatewayMetrics,
         on_integrity_error: Callable[[IntegrityError], None],
+        on_append: Callable[[AppendOutcome, float, float], Awaitable[None]],
     ) -> None:
         self._limits = limits
         self._admission = admission
@@ -94,6 +95,7 @@ class Publisher:
         self._workers = workers
         self._metrics = metrics
         self._on_integrity_error = on_integrity_error
+        self._on_append = on_append
         self._appends = asyncio.Semaphore(limits.appends_in_flight_max)
         self._work: set[asyncio.Task[pb.PublishResponse]] = set()
 
@@ -162,8 +164,9 @@ class Publisher:
         except TimeoutError:
             self._metrics.appended("not_begun", 0.0, batch)
             return None
+        handed = loop.time()
+        deadline_s = max(0.001, LOG_SHARE * (until - handed))
         try:
-            deadline_s = max(0.001, LOG_SHARE * (until - loop.time()))
             async with asyncio.timeout_at(until):
                 first = await self._log.append(batch.log.partition, batch.records, deadline_s)
         except (OutcomeUnknown, TimeoutError) as error:
@@ -182,6 +185,7 @@ class Publisher:
         finally:
             self._appends.release()
         self._metrics.appended(outcome, loop.time() - began, batch)
+        await self._on_append(outcome, handed, deadline_s)
         if outcome != "durable":
             return None
         return self._remember(batch, first + len(batch.records))

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
@@ -30,7 +30,7 @@ from ledger.gateway.batches import BatchCutter
 from ledger.gateway.clock import ReceptionClock
 from ledger.gateway.health import Health, LogWatch
 from ledger.gateway.intake import Intake, IntakeRules, Submitter
-from ledger.gateway.metrics import GatewayMetrics
+from ledger.gateway.metrics import AppendOutcome, GatewayMetrics
 from ledger.gateway.observe import ObservationServer
 from ledger.gateway.publisher import Publisher, PublisherLimits
 from ledger.gateway.remembered import RememberedEvents
@@ -74,7 +74,14 @@ class Gateway:
         self._spool_keys = keys.spool_keys(gateway)
         self._watch = LogWatch(event_log, self.health, self.metrics, gateway.health_check_ms / 1_000)
         self._publisher = _publisher(
-            config, keys, event_log, self._admission, self._workers, self.metrics, self._on_integrity_error
+            config,
+            keys,
+            event_log,
+            self._admission,
+            self._workers,
+            self.metrics,
+            self._on_integrity_error,
+            self._watch.appended,
         )
         self._service = IngestService(
             self._publisher,
@@ -103,6 +110,10 @@ class Gateway:
             reflection.enable_server_reflection(names, self._server)
         await self._server.start()
         self.observation.start()
+        await self.look()
+
+    async def look(self) -> None:
+        """Look at the event log now, and state what was seen; `run` does so again and again."""
         await self._watch.look()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -196,6 +207,7 @@ def _publisher(
     workers: ThreadPoolExecutor,
     metrics: GatewayMetrics,
     on_integrity_error: Callable[[IntegrityError], None],
+    on_append: Callable[[AppendOutcome, float, float], Awaitable[None]],
 ) -> Publisher:
     gateway, ledger = config.gateway, config.ledger
     if keys.tenants.partitions() > event_log.partitions:
@@ -223,7 +235,7 @@ def _publisher(
         gateway.batch_events_max, gateway.append_deadline_ms / 1_000, gateway.appends_in_flight_max
     )
     return Publisher(
-        limits, admission, keys.tenants, intake, event_log, remembered, workers, metrics, on_integrity_error
+        limits, admission, keys.tenants, intake, event_log, remembered, workers, metrics, on_integrity_error, on_append
     )
 
 

@@ -171,7 +171,7 @@ class EmbeddedLog:
             await asyncio.to_thread(self._trim, partition, below)
 
     async def healthy(self) -> None:
-        """Read something; when the last append failed, see whether a commit of nothing works by now."""
+        """Read something; when the last append failed, see whether one would work by now."""
         writer, reader = self._opened()
         await reader.run(partial(reader.bounds, 0))
         if writer.failed:

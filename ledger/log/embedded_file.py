@@ -19,6 +19,7 @@ in mapped memory kills the process instead of failing the call. Trimmed rows are
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import sqlite3
@@ -165,7 +166,8 @@ def check_not_older(path: Path, identity: Identity, partition: int, end: int, in
 
 def failure(path: Path, what: str, error: Exception) -> LedgerError:
     """The error to raise for one of SQLite's or the system's: damage is for a person, all else may pass."""
-    name = getattr(error, "sqlite_errorname", None) or type(error).__name__
+    name = getattr(error, "sqlite_errorname", None) or errno.errorcode.get(getattr(error, "errno", 0)) or ""
+    name = name or type(error).__name__
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         return IntegrityError(f"{path} {what}: the file is damaged ({name})")
     return Unavailable(f"{path} {what}: {name}")

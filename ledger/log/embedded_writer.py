@@ -16,6 +16,10 @@ What an append comes to when something fails:
 After any failure the connection is given up and the next group opens a new one. A withdrawn append (its deadline passed
 while it still queued) is never taken up; one that is under way cannot be withdrawn.
 
+An append of no rows is a *probe*: can something be written by now? A commit that changes nothing writes nothing, and
+succeeds on a full disk. So a probe changes one page; and it writes beside the log, for a moment, as many bytes as the
+group that had failed.
+
 Checkpoints are made here, after the group has been answered: they cost no acknowledgement, and their failure is none of
 an append's business (the records are in the synced write-ahead log).
 """
@@ -24,6 +28,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import tempfile
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -45,6 +50,9 @@ CHECKPOINT_BYTES = 8 * 1024 * 1024
 CHECKPOINT_FORCED_FRAMES = 4_096
 """Pages in the write-ahead log beyond which a checkpoint waits for readers. It begins anew only in a moment without
 any, so that readers who never pause would let it grow for ever."""
+
+PROBES_COUNTED = 2**31
+"""`user_version`, which nothing else uses, counts probes: it is a signed number of four bytes."""
 
 _NOTHING_COMMITTED = ("SQLITE_FULL", "SQLITE_BUSY")
 
@@ -73,6 +81,7 @@ class GroupCommit:
         self._ends: dict[int, int] = {}
         self._since_checkpoint = 0
         self._failed: LedgerError | None = None
+        self._failed_bytes = 0
         self._thread = threading.Thread(target=self._run, name=f"append {path.name}", daemon=True)
         self._thread.start()
 
@@ -137,7 +146,10 @@ class GroupCommit:
             check_same_file(self._path, self._identity)
             if self._connection is None:
                 self._connection = connect(self._path, writes=True, busy_ms=self._busy_ms)
-            firsts, ends = self._insert(self._connection, group)
+            if any(append.rows for append in group):
+                firsts, ends = self._insert(self._connection, group)
+            else:
+                firsts, ends = self._probe(self._connection, group)
         except LedgerError as error:
             self._fail(group, error)
             return
@@ -158,6 +170,7 @@ class GroupCommit:
                 self._fail(group, OutcomeUnknown(f"{self._path}: a commit failed, its outcome is not known: {name}"))
             return
         self._failed = None
+        self._failed_bytes = 0
         self._ends.update(ends)
         for append, first in zip(group, firsts, strict=True):
             append.outcome.set_result(first)
@@ -183,6 +196,16 @@ class GroupCommit:
             connection.execute("UPDATE partition SET next_offset=? WHERE partition=?", (end, partition))
         return firsts, ends
 
+    def _probe(self, connection: sqlite3.Connection, group: list[_Append]) -> tuple[list[int], dict[int, int]]:
+        """Begin a transaction that changes one page, and see that there is room; the group has no rows."""
+        with tempfile.TemporaryFile(dir=self._path.parent) as scratch:
+            scratch.write(bytes(self._failed_bytes))
+            scratch.flush()
+        connection.execute("BEGIN IMMEDIATE")
+        (probes,) = connection.execute("PRAGMA user_version").fetchone()
+        connection.execute(f"PRAGMA user_version={(probes + 1) % PROBES_COUNTED}")
+        return [self._end(connection, append.partition) for append in group], {}
+
     def _end(self, connection: sqlite3.Connection, partition: int) -> int:
         query = "SELECT next_offset, incarnation FROM partition, log WHERE partition=?"
         end, incarnation = connection.execute(query, (partition,)).fetchone()
@@ -205,6 +228,7 @@ class GroupCommit:
 
     def _fail(self, group: list[_Append], error: LedgerError) -> None:
         self._failed = error
+        self._failed_bytes = max(self._failed_bytes, sum(append.size for append in group))
         self._give_up()
         for append in group:
             if not append.outcome.done():

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import io
 import os
 import shutil
 import sqlite3
 import stat
+import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -17,7 +20,7 @@ import pytest
 from ledger.errors import IntegrityError, Misconfigured, Unavailable
 from ledger.log import embedded_file, embedded_writer
 from ledger.log.embedded import EmbeddedLog
-from ledger.log.interface import Bounds
+from ledger.log.interface import Bounds, batch_bytes
 from ledger.log.open import create_log
 from tests.ledger.log.conformance import DEADLINE_S, EventLogConformance, Stage, batch, check_whole, read_all
 
@@ -251,6 +254,38 @@ async def test_another_writer_in_the_way_is_unavailable(path: Path) -> None:
     assert await log.bounds(0) == Bounds(0, 0)
     assert await log.append(0, batch("b", 1), DEADLINE_S) == 0
     await log.close()
+
+
+async def test_a_full_disk_is_not_healthy_until_there_is_room(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an append that found no room health is what a probe of its size finds, and the probe leaves nothing."""
+    log = await opened(path)
+    probed: list[int] = []
+
+    class Scratch(io.BytesIO):
+        def flush(self) -> None:
+            probed.append(len(self.getvalue()))
+            if len(probed) < 3:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(embedded_writer.GroupCommit, "_insert", _no_room)
+    with pytest.raises(Unavailable, match="ENOSPC"):
+        await log.append(0, batch("a", 9), DEADLINE_S)
+    monkeypatch.undo()
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda dir: Scratch())
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="ENOSPC"):
+            await log.healthy()
+    await log.healthy()
+    await log.healthy()
+    assert probed == [batch_bytes(batch("a", 9))] * 3
+    monkeypatch.undo()
+    assert await log.append(0, batch("b", 1), DEADLINE_S) == 0
+    await log.close()
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
+def _no_room(*_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 async def test_the_write_ahead_log_stays_small(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
