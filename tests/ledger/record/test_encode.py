@@ -101,3 +101,24 @@ def test_missing_and_surplus_fields_are_refused(value: dict[str, Any]) -> None:
     """A record must have exactly the schema's fields."""
     with pytest.raises(ValueError, match="expected other fields"):
         compile_encoder(RECORD)(value)
+
+
+def test_the_way_to_a_value_that_does_not_fit_is_told() -> None:
+    """A refusal names the field, and the fields of the records around it from the outermost on."""
+    inner = {**RECORD, "name": "Inner"}
+    outer = {
+        "type": "record",
+        "name": "Outer",
+        "fields": [
+            {"name": "one", "type": ["null", inner]},
+            {"name": "many", "type": {"type": "array", "items": "Inner"}},
+        ],
+    }
+    encode = compile_encoder(outer)
+    assert encode({"one": None, "many": []}) == b"\x00\x00"
+    with pytest.raises(ValueError, match=r"^one: id: has 3 bytes, expected 4$"):
+        encode({"one": {**GOOD, "id": b"123"}, "many": []})
+    with pytest.raises(ValueError, match=r"^many: kind: KeyError$"):
+        encode({"one": None, "many": [GOOD, {**GOOD, "kind": "secret"}]})
+    with pytest.raises(ValueError, match=r"^many: Inner: expected other fields"):
+        encode({"one": None, "many": [{**GOOD, "more": 1}]})
