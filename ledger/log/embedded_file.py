@@ -28,6 +28,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from ledger.errors import IntegrityError, LedgerError, Misconfigured, Unavailable
+from ledger.log.embedded_beside import LogConnection
 
 FORMAT = 1
 APPLICATION_ID = 0x414C4F47
@@ -88,14 +89,21 @@ def create(path: Path, partitions: int) -> bytes:
     return incarnation
 
 
-def connect(path: Path, *, writes: bool, busy_ms: int) -> sqlite3.Connection:
+def connect(path: Path, *, writes: bool, busy_ms: int) -> LogConnection:
     """A connection with every setting made and read back. It never creates the file and begins no transaction itself.
 
-    It waits up to `busy_ms` for another writer. Raises `sqlite3.Error`, and `Misconfigured` when SQLite refuses a
-    setting.
+    It waits up to `busy_ms` for another writer, and has noted the files beside the log. Raises `sqlite3.Error`, and
+    `Misconfigured` when SQLite refuses a setting.
     """
     uri = f"file:{quote(str(path.absolute()))}?mode=rw"
-    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=busy_ms / 1000)
+    connection = sqlite3.connect(
+        uri,
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        timeout=busy_ms / 1000,
+        factory=LogConnection,
+    )
     try:
         for name, value, expected in (*_PRAGMAS, ("busy_timeout", busy_ms, busy_ms)):
             connection.execute(f"PRAGMA {name}={value}")
@@ -104,6 +112,7 @@ def connect(path: Path, *, writes: bool, busy_ms: int) -> sqlite3.Connection:
                 raise Misconfigured(f"SQLite would not set {name} to {value}: expected {expected}, found {found}")
         if not writes:
             connection.execute("PRAGMA query_only=1")
+        connection.note_files(path)
     except BaseException:
         connection.close()
         raise
@@ -135,10 +144,11 @@ def identify(path: Path) -> Identity:
     return Identity(incarnation, partitions, before.st_dev, before.st_ino)
 
 
-def check_same_file(path: Path, identity: Identity) -> None:
+def check_same_file(path: Path, identity: Identity, connection: LogConnection | None = None) -> None:
     """`IntegrityError` when `path` no longer names the file that was opened: it was moved, deleted or replaced.
 
-    A process that goes on with the old one would acknowledge what nobody will ever read.
+    A process that goes on with the old one would acknowledge what nobody will ever read. With a `connection`, the same
+    for the files beside it.
     """
     try:
         now = os.stat(path)
@@ -150,6 +160,8 @@ def check_same_file(path: Path, identity: Identity) -> None:
         raise IntegrityError(
             f"{path} was replaced while the event log was open: opened inode {identity.inode}, found {now.st_ino}"
         )
+    if connection is not None:
+        connection.check_files(path)
 
 
 def check_not_older(path: Path, identity: Identity, partition: int, end: int, incarnation: bytes, known: int) -> None:

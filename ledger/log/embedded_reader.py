@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ledger.errors import IntegrityError, LedgerError, Unavailable
+from ledger.log.embedded_beside import LogConnection
 from ledger.log.embedded_file import Identity, check_not_older, check_same_file, connect, failure
 from ledger.log.interface import Bounds, Record, StoredRecord, headers_codec
 
@@ -39,10 +40,11 @@ class Reader:
         self._busy_ms = busy_ms
         self._pool = ThreadPoolExecutor(readers_max, thread_name_prefix=f"read {path.name}")
         self._lock = threading.Lock()
-        self._idle: list[sqlite3.Connection] = []
+        self._idle: list[LogConnection] = []
         self._ends: dict[int, int] = {}
         self._closed = False
-        self._watching: sqlite3.Connection | None = None
+        self._halted: IntegrityError | None = None
+        self._watching: LogConnection | None = None
         self._version = 0
         self._change = asyncio.Event()
         self._waiting = 0
@@ -137,20 +139,30 @@ class Reader:
         # Comparable only between calls on one and the same connection, so this one does nothing else.
         with self._lock:
             try:
-                check_same_file(self._path, self._identity)
+                self._check_files(self._watching)
                 if self._watching is None:
                     self._watching = connect(self._path, writes=False, busy_ms=self._busy_ms)
                 return int(self._watching.execute("PRAGMA data_version").fetchone()[0])
             except (sqlite3.Error, OSError) as error:
                 raise failure(self._path, "could not be read", error) from None
 
+    def _check_files(self, connection: LogConnection | None) -> None:
+        if self._halted is not None:
+            raise IntegrityError(str(self._halted))
+        try:
+            check_same_file(self._path, self._identity, connection)
+        except IntegrityError as error:
+            # For good: a new connection would find files that agree with each other, and hide what was found.
+            self._halted = error
+            raise
+
     @contextmanager
-    def _snapshot(self) -> Iterator[sqlite3.Connection]:
+    def _snapshot(self) -> Iterator[LogConnection]:
         """A connection inside a read transaction, put back when all went well."""
         with self._lock:
             connection = self._idle.pop() if self._idle else None
         try:
-            check_same_file(self._path, self._identity)
+            self._check_files(connection)
             if connection is None:
                 connection = connect(self._path, writes=False, busy_ms=self._busy_ms)
             connection.execute("BEGIN")

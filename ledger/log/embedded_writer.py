@@ -36,7 +36,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ledger.errors import LedgerError, OutcomeUnknown, Unavailable
+from ledger.errors import IntegrityError, LedgerError, OutcomeUnknown, Unavailable
+from ledger.log.embedded_beside import LogConnection
 from ledger.log.embedded_file import Identity, check_not_older, check_same_file, connect, failure
 
 log = logging.getLogger(__name__)
@@ -77,7 +78,8 @@ class GroupCommit:
         self._queue: deque[_Append] = deque()
         self._changed = threading.Condition()
         self._closing = False
-        self._connection: sqlite3.Connection | None = None
+        self._connection: LogConnection | None = None
+        self._halted: IntegrityError | None = None
         self._ends: dict[int, int] = {}
         self._since_checkpoint = 0
         self._failed: LedgerError | None = None
@@ -142,8 +144,11 @@ class GroupCommit:
                 self._changed.wait()
 
     def _write(self, group: list[_Append]) -> None:
+        if self._halted is not None:
+            self._fail(group, self._halted)
+            return
         try:
-            check_same_file(self._path, self._identity)
+            check_same_file(self._path, self._identity, self._connection)
             if self._connection is None:
                 self._connection = connect(self._path, writes=True, busy_ms=self._busy_ms)
             if any(append.rows for append in group):
@@ -158,7 +163,7 @@ class GroupCommit:
             return
         try:
             self._connection.execute("COMMIT")
-            check_same_file(self._path, self._identity)
+            check_same_file(self._path, self._identity, self._connection)
         except LedgerError as error:
             self._fail(group, error)
             return
@@ -228,6 +233,9 @@ class GroupCommit:
 
     def _fail(self, group: list[_Append], error: LedgerError) -> None:
         self._failed = error
+        if isinstance(error, IntegrityError):
+            # For good: a new connection would find files that agree with each other, and hide what was found.
+            self._halted = error
         self._failed_bytes = max(self._failed_bytes, sum(append.size for append in group))
         self._give_up()
         for append in group:
