@@ -19,19 +19,17 @@ import os
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
+from typing import NamedTuple
 
 import zstandard
-from nacl.bindings import (
-    crypto_aead_xchacha20poly1305_ietf_decrypt,
-    crypto_aead_xchacha20poly1305_ietf_encrypt,
-)
+from nacl.bindings import crypto_aead_xchacha20poly1305_ietf_decrypt
 from nacl.exceptions import CryptoError
 
 from ledger.canonical import text
 from ledger.errors import IntegrityError
+from ledger.record.cipher import NONCE_BYTES, Cipher
 
 SALT_BYTES = 32
-NONCE_BYTES = 24
 TAG = "audit-ledger/content/v1"
 STORED_BYTES_MAX = 64 * 1024 * 1024
 """No content is larger, whatever the configuration says; bounds what opening one can cost."""
@@ -40,8 +38,7 @@ EVENT_ID_BYTES = 16
 _TAG_BYTES = text.encode(TAG)
 
 
-@dataclass(frozen=True, slots=True)
-class SealedContent:
+class SealedContent(NamedTuple):
     """What sealing one content yields. Only `ciphertext` is stored; the rest goes into the payload's descriptor."""
 
     ciphertext: bytes
@@ -79,10 +76,13 @@ def commitment(salt: bytes, stored: bytes) -> bytes:
 
 
 class ContentSealer:
-    """Seals contents; holds the compressor, so one a thread."""
+    """Seals contents; holds compressor and cipher, so one a thread."""
+
+    __slots__ = ("_compress", "_encrypt")
 
     def __init__(self) -> None:
-        self._compressor = zstandard.ZstdCompressor(level=1)
+        self._compress = zstandard.ZstdCompressor(level=1).compress
+        self._encrypt = Cipher().encrypt
 
     def seal(self, stored: bytes, key: bytes, tenant: str, event_id: bytes, slot: str) -> SealedContent:
         """Seals `stored` under `key` (32 bytes, used for this content alone)."""
@@ -90,10 +90,8 @@ class ContentSealer:
             raise ValueError(f"a content has at most {STORED_BYTES_MAX} bytes, got {len(stored)}")
         random = os.urandom(SALT_BYTES + NONCE_BYTES)
         salt, nonce = random[:SALT_BYTES], random[SALT_BYTES:]
-        sealed = crypto_aead_xchacha20poly1305_ietf_encrypt(
-            salt + self._compressor.compress(stored), associated_data(tenant, event_id, slot), nonce, key
-        )
-        ciphertext = nonce + sealed
+        place = associated_data(tenant, event_id, slot)
+        ciphertext = nonce + self._encrypt(salt + self._compress(stored), place, nonce, key)
         return SealedContent(ciphertext, sha256(ciphertext).digest(), sha256(salt + stored).digest(), len(stored))
 
 
