@@ -2,7 +2,7 @@
 
 The typed columns of the tenant's rows are searched, row groups that hold no candidate skipped by their ranges; what is
 found is decoded from its payload, compared again, and proven. The answer is bounded: the first `limit` events in the
-order of the time they were received, and whether there are more.
+order of the time they were received, and whether there are more. *As known at* T it finds only what was sealed by then.
 """
 
 from __future__ import annotations
@@ -66,14 +66,22 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class Finds:
-    """The first events that match, in the order of their receipt, and whether there are more."""
+    """The first events that match, in the order of their receipt, and whether there are more.
+
+    `known_at` as asked; None: of all that is sealed.
+    """
 
     events: tuple[SealedEvent, ...]
     more: bool
+    known_at: datetime | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The whole answer for programs."""
-        return {"events": [plain.event(each) for each in self.events], "more": self.more}
+        return {
+            "known_at": plain.time_text(self.known_at),
+            "events": [plain.event(each) for each in self.events],
+            "more": self.more,
+        }
 
 
 def find(reading: Reading, files: VouchedFiles, filters: Filters, limit: int = LIMIT_DEFAULT) -> Finds:
@@ -88,7 +96,7 @@ def find(reading: Reading, files: VouchedFiles, filters: Filters, limit: int = L
     events = [event for shard, indexes in by_log.items() for event in reading.load(logs[shard], indexes)]
     events = [event for event in events if filters.matches(event)]
     events.sort(key=lambda event: (event.received_at, event.log.shard, event.index))
-    return Finds(tuple(reading.prove(events[:limit])), len(events) > limit)
+    return Finds(tuple(reading.prove(events[:limit])), len(events) > limit, reading.known_at)
 
 
 def _places(reading: Reading, files: VouchedFiles, filters: Filters) -> Iterator[tuple[int, int, int]]:

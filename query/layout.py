@@ -13,6 +13,8 @@ from typing import Any
 
 WIDTH_LEAST = 40
 ELLIPSIS = "…"
+RULE = "─"
+_GAP = 2
 
 
 def printable(text: str) -> str:
@@ -65,10 +67,10 @@ def block(text: str, width: int, *, indent: str, lines_max: int) -> Iterator[str
         yield f"{indent}{ELLIPSIS} {len(lines) - len(shown)} more lines"
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], width: int, whole: Sequence[str] = ()) -> str:
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], width: int) -> str:
     """A table with a head. Numbers stand to the right.
 
-    Columns share the width; what does not fit is shortened, but not in the columns named in `whole`.
+    Columns share the width, and what does not fit is shortened: `table_width` tells whether anything is.
     """
     texts = [[printable("" if value is None else str(value)) for value in row] for row in rows]
     heads = [printable(each) for each in columns]
@@ -76,12 +78,22 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], width: int, who
         bool(texts) and all(_is_number(row[at]) for row in texts if row[at]) and any(row[at] for row in texts)
         for at in range(len(heads))
     ]
-    wanted = [max([cells(head), *(cells(row[at]) for row in texts)]) for at, head in enumerate(heads)]
-    kept = [at for at, name in enumerate(columns) if name in whole]
-    widths = _shared(wanted, width - 2 * (len(wanted) - 1), kept)
-    lines = [_row(heads, widths, numeric), "  ".join("─" * each for each in widths)]
+    wanted = _wanted(heads, texts)
+    widths = _shared(wanted, width - _GAP * (len(wanted) - 1))
+    lines = [_row(heads, widths, numeric), "  ".join(RULE * each for each in widths)]
     lines += [_row(row, widths, numeric) for row in texts]
     return "\n".join(lines)
+
+
+def table_width(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+    """How wide a table must be for nothing in it to be shortened."""
+    texts = [[printable("" if value is None else str(value)) for value in row] for row in rows]
+    wanted = _wanted([printable(each) for each in columns], texts)
+    return sum(wanted) + _GAP * (len(wanted) - 1)
+
+
+def _wanted(heads: Sequence[str], texts: Sequence[Sequence[str]]) -> list[int]:
+    return [max([cells(head), *(cells(row[at]) for row in texts)]) for at, head in enumerate(heads)]
 
 
 def _beginning(text: str, width: int) -> str:
@@ -101,12 +113,11 @@ def _row(texts: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> 
     return "  ".join(parts).rstrip()
 
 
-def _shared(wanted: Sequence[int], width: int, kept: Sequence[int]) -> list[int]:
-    """Widths that together fit: `kept` and narrow columns get what they want, the others share what is left."""
+def _shared(wanted: Sequence[int], width: int) -> list[int]:
+    """Widths that together fit: narrow columns get what they want, the others share what is left."""
     widths = dict.fromkeys(range(len(wanted)), 0)
-    widths.update((at, wanted[at]) for at in kept)
-    left = max(width - sum(widths.values()), len(wanted))
-    waiting = sorted((at for at in widths if at not in kept), key=lambda at: wanted[at])
+    left = max(width, len(wanted))
+    waiting = sorted(widths, key=lambda at: wanted[at])
     while waiting:
         share = max(1, left // len(waiting))
         at = waiting.pop(0)

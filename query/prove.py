@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
 from ledger.errors import IntegrityError, Rejected, Unavailable
 from ledger.tenants import TenantLog
@@ -47,10 +46,10 @@ class Disclosable:
 
 
 def prove(reading: Reading, event_id: bytes) -> Proven:
-    """The proof of an event; of several under one id (conflicts), of the first."""
+    """The proof of an event; of several under one id (conflicts), of the first. `UnknownEvent` when there is none."""
     found = reading.prove(reading.find("event", event_id))
     if not found:
-        raise Rejected("event_id", f"no event {UUID(bytes=event_id)} is sealed in tenant {reading.tenant.name}")
+        raise reading.unknown_event("event_id", event_id)
     event = min(found, key=lambda each: (each.log.shard, each.index))
     if event.proof.state != "proven":
         raise IntegrityError(f"log {event.log.log_id.hex()}, index {event.index}: {event.proof.reason}")

@@ -14,6 +14,7 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from ledger.checkpoint import Checkpoint
 from ledger.errors import IntegrityError, Rejected
@@ -40,6 +41,12 @@ _CHUNK = 1_000
 
 class UnknownTenant(Rejected):
     """There is no such tenant."""
+
+
+class UnknownEvent(Rejected):
+    """No such event is sealed in the tenant, or none was by then: asked rightly, but there is nothing to show."""
+
+    exit_code = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +108,11 @@ class Reading:
             theirs = self._find(org.logs, [("artifact", value)])[0] if org is not None else []
             found += [event for event in theirs if self._concerns(event)]
         return found
+
+    def unknown_event(self, field: str, event_id: bytes) -> UnknownEvent:
+        """What to raise when the tenant has no such event; `field` is the argument that named it."""
+        then = "is sealed" if self.known_at is None else f"had been sealed by {self.known_at.isoformat()}"
+        return UnknownEvent(field, f"no event {UUID(bytes=event_id)} {then} in tenant {self.tenant.name}")
 
     def load(self, log: TenantLog, indexes: Iterable[int]) -> list[SealedEvent]:
         """Events of one of the tenant's logs by index; those not yet known then are left out."""

@@ -67,7 +67,10 @@ def reconstruct(
     effective_at: datetime | None = None,
     open_contents: bool,
 ) -> Story:
-    """The story of the selector. `Rejected` for a selector that cannot be one or leads to too much."""
+    """The story of the selector.
+
+    `Rejected` for a selector that cannot be one or leads to too much; `UnknownEvent` for an event that is not there.
+    """
     found = find_events(reading, selector)
     drafts = [draft for draft in arrange(found.events) if window.holds(draft.head.at)]
     drafts = _evidence(reading, drafts, open_contents=open_contents)
@@ -118,7 +121,11 @@ def _named(reading: Reading, selector: Selector) -> tuple[bytes | None, list[Sea
         person = reading.pseudonym(selector.value)
         return person, reading.find("person", person) if person is not None else []
     if selector.kind == "event":
-        return None, reading.find("event", event_id_of(selector.value))
+        event_id = event_id_of(selector.value)
+        found = reading.find("event", event_id)
+        if not found:
+            raise reading.unknown_event("selector.event_id", event_id)
+        return None, found
     kind: KeyKind = "session" if selector.kind == "session" else "correlation"
     return None, reading.find(kind, selector.value)
 

@@ -3,6 +3,7 @@
 | inside                       | status              | text                                    |
 | ---------------------------- | ------------------- | --------------------------------------- |
 | `UnknownTenant`              | NOT_FOUND           | its own                                 |
+| `UnknownEvent`               | NOT_FOUND           | its own: the id and the tenant          |
 | `Rejected`                   | INVALID_ARGUMENT    | its own: fields and sizes               |
 | `Busy`                       | RESOURCE_EXHAUSTED  | trailer `retry-after-ms`                |
 | `Unavailable`                | UNAVAILABLE         | its own, trailer `retry-after-ms`       |
@@ -35,11 +36,12 @@ from ledger.config.address import parse_address
 from ledger.errors import IntegrityError, LedgerError, Misconfigured, Rejected, Unavailable
 from ledger.gateway.faults import report_fault
 from ledger.home import Home
+from ledger.keys.process import ProcessKey
 from ledger.v1 import query_pb2, query_pb2_grpc
 from query import wire
 from query.access import AccessPublisher, GatewayPublisher
 from query.opening import sources
-from query.reading import UnknownTenant
+from query.reading import UnknownEvent, UnknownTenant
 from query.service import Busy, Queries, QueryLimits
 
 SERVICE = "ledger.v1.QueryService"
@@ -102,7 +104,15 @@ class QueryServicer(query_pb2_grpc.QueryServiceServicer):
 
         async def answer() -> query_pb2.FindResponse:
             filters, limit = wire.filters(request)
-            return wire.finds(await self._queries.find(request.tenant, filters, wire.reader(request.reader), limit))
+            return wire.finds(
+                await self._queries.find(
+                    request.tenant,
+                    filters,
+                    wire.reader(request.reader),
+                    limit,
+                    known_at=wire.moment(request, "known_at"),
+                )
+            )
 
         return await _answered(answer, context, "Find")
 
@@ -207,7 +217,8 @@ async def run_query_server(
         keys = await asyncio.to_thread(home.keys, config)
         stack.callback(keys.close)
         if publisher is None:
-            through = GatewayPublisher(gateway or config.gateway.listen)
+            process_key = await asyncio.to_thread(ProcessKey.of, keys.database, keys.master)
+            through = GatewayPublisher(gateway or config.gateway.listen, process_key)
             stack.push_async_callback(through.close)
             publisher = through
         queries = Queries(await asyncio.to_thread(sources, config, keys), publisher, QueryLimits.of(config.query))
@@ -248,7 +259,7 @@ async def _answered(answer: Callable[[], Awaitable[Response]], context: Context,
 
 def _status(error: LedgerError) -> grpc.StatusCode:
     match error:
-        case UnknownTenant():
+        case UnknownTenant() | UnknownEvent():
             return grpc.StatusCode.NOT_FOUND
         case Rejected():
             return grpc.StatusCode.INVALID_ARGUMENT

@@ -135,11 +135,17 @@ class Queries:
         return told
 
     async def find(
-        self, tenant: str, filters: finding.Filters, reader: Reader, limit: int = finding.LIMIT_DEFAULT
+        self,
+        tenant: str,
+        filters: finding.Filters,
+        reader: Reader,
+        limit: int = finding.LIMIT_DEFAULT,
+        *,
+        known_at: datetime | None = None,
     ) -> finding.Finds:
         """Events by their metadata."""
         reading, found = await self._compute(
-            tenant, None, lambda reading: finding.find(reading, self._sources.files, filters, limit)
+            tenant, known_at, lambda reading: finding.find(reading, self._sources.files, filters, limit)
         )
         query = {
             "kinds": list(filters.kinds),
@@ -148,13 +154,14 @@ class Queries:
             "model": filters.model,
             "tool": filters.tool,
             "policy_version": filters.policy_version,
+            "known_at": plain.time_text(known_at),
             "limit": limit,
         }
         await self._record(reading, reader, "find", query)
         return found
 
     async def prove(self, tenant: str, event_id: bytes, reader: Reader) -> Proven:
-        """An offline proof for one event. `Rejected` when the tenant has no such event."""
+        """An offline proof for one event. `UnknownEvent` when the tenant has no such event."""
         reading, proven = await self._compute(tenant, None, lambda reading: prove(reading, event_id))
         await self._record(reading, reader, "prove", {"event_id": plain.uuid_text(event_id)})
         return proven

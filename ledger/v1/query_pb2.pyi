@@ -173,7 +173,7 @@ class ReplayResponse(_message.Message):
     def __init__(self, json: _Optional[str] = ...) -> None: ...
 
 class FindRequest(_message.Message):
-    __slots__ = ("tenant", "kinds", "to", "vendor", "model", "tool", "policy_version", "limit", "reader")
+    __slots__ = ("tenant", "kinds", "to", "vendor", "model", "tool", "policy_version", "limit", "reader", "known_at")
     TENANT_FIELD_NUMBER: _ClassVar[int]
     KINDS_FIELD_NUMBER: _ClassVar[int]
     FROM_FIELD_NUMBER: _ClassVar[int]
@@ -184,6 +184,7 @@ class FindRequest(_message.Message):
     POLICY_VERSION_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     READER_FIELD_NUMBER: _ClassVar[int]
+    KNOWN_AT_FIELD_NUMBER: _ClassVar[int]
     tenant: str
     kinds: _containers.RepeatedScalarFieldContainer[str]
     to: _timestamp_pb2.Timestamp
@@ -193,7 +194,8 @@ class FindRequest(_message.Message):
     policy_version: str
     limit: int
     reader: Reader
-    def __init__(self, tenant: _Optional[str] = ..., kinds: _Optional[_Iterable[str]] = ..., to: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., vendor: _Optional[str] = ..., model: _Optional[str] = ..., tool: _Optional[str] = ..., policy_version: _Optional[str] = ..., limit: _Optional[int] = ..., reader: _Optional[_Union[Reader, _Mapping]] = ..., **kwargs) -> None: ...
+    known_at: _timestamp_pb2.Timestamp
+    def __init__(self, tenant: _Optional[str] = ..., kinds: _Optional[_Iterable[str]] = ..., to: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., vendor: _Optional[str] = ..., model: _Optional[str] = ..., tool: _Optional[str] = ..., policy_version: _Optional[str] = ..., limit: _Optional[int] = ..., reader: _Optional[_Union[Reader, _Mapping]] = ..., known_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., **kwargs) -> None: ...
 
 class FindResponse(_message.Message):
     __slots__ = ("events", "more")

@@ -23,6 +23,7 @@ from ledger.cli.running import run
 from ledger.errors import Unavailable
 from ledger.gateway.server import run_gateway
 from ledger.home import Home
+from ledger.keys.process import ProcessKey
 from ledger.v1 import event_pb2 as pb
 from query.access import GatewayPublisher, Reader
 from query.opening import sources
@@ -58,7 +59,8 @@ async def _answer(asked: Asked, question: Callable[[Queries, Reader], Awaitable[
     home = open_home(asked.home)
     config = home.config()
     with home.keys(config) as keys:
-        queries = Queries(sources(config, keys), _Publisher(home, asked.to), QueryLimits.of(config.query), workers=1)
+        publisher = _Publisher(home, asked.to, ProcessKey.of(keys.database, keys.master))
+        queries = Queries(sources(config, keys), publisher, QueryLimits.of(config.query), workers=1)
         try:
             return await question(queries, who)
         finally:
@@ -68,14 +70,15 @@ async def _answer(asked: Asked, question: Callable[[Queries, Reader], Awaitable[
 class _Publisher:
     """Publishes to the gateway that was named, else to one of its own."""
 
-    def __init__(self, home: Home, to: str | None) -> None:
+    def __init__(self, home: Home, to: str | None, process_key: ProcessKey) -> None:
         self._home = home
         self._to = to
+        self._process_key = process_key
 
     async def publish(self, tenant: str, event: pb.Event) -> None:
         """See `query.access.AccessPublisher`."""
         async with _gateway(self._home, self._to) as address:
-            publisher = GatewayPublisher(address)
+            publisher = GatewayPublisher(address, self._process_key)
             try:
                 await publisher.publish(tenant, event)
             finally:

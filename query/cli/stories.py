@@ -158,6 +158,7 @@ def replay(
 @click.option("--policy-version", help="Captured or decided under this version of a policy.")
 @click.option("--from", "start", type=MOMENT, help="Only what happened from then on.")
 @click.option("--until", "end", type=MOMENT, help="Only what happened before.")
+@click.option("--known-at", type=MOMENT, help="Only what was sealed by then.")
 @click.option("--limit", type=click.IntRange(1, LIMIT_MAX), default=LIMIT_DEFAULT, show_default=True)
 def find(
     asked: Asked,
@@ -169,6 +170,7 @@ def find(
     policy_version: str | None,
     start: datetime | None,
     end: datetime | None,
+    known_at: datetime | None,
     limit: int,
 ) -> None:
     """Find events; their contents stay closed.
@@ -177,11 +179,12 @@ def find(
     Examples:
       audit-ledger find --tenant acme --tool issue_refund
       audit-ledger find --tenant acme --kind change --from 2026-05-01T00:00:00Z --json
+      audit-ledger find --tenant acme --kind finding --known-at 2026-05-15T15:00:00Z
     """
     filters = Filters(kinds, Window(start, end), vendor, model, tool, policy_version)
-    found = answer(asked, lambda queries, reader: queries.find(asked.tenant, filters, reader, limit))
+    found = answer(asked, lambda queries, reader: queries.find(asked.tenant, filters, reader, limit, known_at=known_at))
     if as_json:
-        print_json({"events": [plain.event(each) for each in found.events], "more": found.more})
+        print_json(found.to_json())
     else:
         click.echo(render_timeline.finds(found, width()), nl=False)
 

@@ -19,6 +19,7 @@ from tests.ledger.cli.running import Cli
 
 TENANT = "shop"
 USER = "mia_lindqvist"
+UNKNOWN = "01981b2e-7c1f-7d40-9c62-5a8f3e0b7a11"
 READER = ("--tenant", TENANT, "--reader", "auditor.jo", "--role", "auditor", "--case", "INC-7")
 
 
@@ -82,7 +83,6 @@ def test_an_unknown_user_has_an_empty_story(ledger: Cli) -> None:
         ("find", "--kind", "nonsense"),
         ("sql", "DROP TABLE events"),
         ("sql", "SELECT nonsense FROM events"),
-        ("prove", "01981b2e-7c1f-7d40-9c62-5a8f3e0b7a11"),
         ("prove", "nonsense"),
     ],
 )
@@ -90,6 +90,17 @@ def test_wrong_questions_are_two(ledger: Cli, arguments: tuple[str, ...]) -> Non
     """A question that cannot be answered as it stands is wrong usage, said in a line and without a stack trace."""
     done = ledger.run(*arguments, *READER)
     assert (done.code, done.out) == (2, "")
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [("prove", UNKNOWN), ("reconstruct", "--event", UNKNOWN), ("replay", "--event", UNKNOWN)]
+)
+def test_an_unknown_event_is_one(ledger: Cli, arguments: tuple[str, ...]) -> None:
+    """A right question about an event that is not there ends with 1, and says which event is missing where."""
+    done = ledger.run(*arguments, *READER)
+    assert (done.code, done.out) == (1, "")
+    assert f"no event {UNKNOWN} is sealed in tenant {TENANT}" in " ".join(done.err.split())
     assert "Traceback" not in done.err
 
 
@@ -123,6 +134,17 @@ def test_find_is_metadata_and_bounded(ledger: Cli) -> None:
     assert not any("text" in content for event in found["events"] for content in event["contents"])
     one = ledger.good("find", "--tool", "issue_refund", "--limit", "1", *READER, "--json").json
     assert (len(one["events"]), one["more"]) == (1, True)
+
+
+def test_find_as_known_at_a_time(ledger: Cli) -> None:
+    """`find --known-at` gives what was sealed by then, and says so."""
+    found = ledger.good("find", "--tool", "issue_refund", *READER, "--json").json
+    last = max(event["sealed_at"] for event in found["events"])
+    about = ("find", "--tool", "issue_refund", *READER, "--known-at")
+    assert len(ledger.good(*about, last, "--json").json["events"]) == 3
+    before = ledger.good(*about, "2020-01-01T00:00:00Z", "--json").json
+    assert before == {"known_at": "2020-01-01T00:00:00Z", "events": [], "more": False}
+    assert "as known at 2020-01-01 00:00:00.000Z" in ledger.good(*about, "2020-01-01T00:00:00Z").out
 
 
 def test_sql_prints_an_array_of_objects(ledger: Cli) -> None:

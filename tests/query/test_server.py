@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
+from uuid import UUID
 
 import grpc
 import pytest
@@ -132,6 +133,40 @@ async def test_replay_find_prove_and_checkpoint(served: Served) -> None:
     answer = await served.query.Checkpoint(query_pb2.CheckpointRequest(tenant="acme"))
     assert len(answer.checkpoints) == 1
     assert len(served.publisher.published) == 3
+
+
+async def test_what_was_sealed_later_is_not_found_as_known_before(served: Served) -> None:
+    """Find takes the time it is as known at, too."""
+    event = await fill(served.asked)
+    question = query_pb2.FindRequest(tenant="acme", kinds=["request"], reader=READER)
+    question.known_at.FromDatetime(ago(60))
+    assert not (await served.query.Find(question)).events
+    question.known_at.FromDatetime(ago(-1))
+    assert [each.event_id for each in (await served.query.Find(question)).events] == [event.event_id]
+
+
+async def test_an_unknown_event_is_not_found(served: Served) -> None:
+    """Prove, Reconstruct and Replay of an event that is not sealed say NOT_FOUND, which event and in which tenant."""
+    event = await fill(served.asked)
+    unknown = bytes(16)
+    selector = query_pb2.Selector(event_id=unknown)
+    early = query_pb2.ReconstructRequest(
+        tenant="acme", selector=query_pb2.Selector(event_id=event.event_id), reader=READER
+    )
+    early.known_at.FromDatetime(ago(60))
+    for call, said in (
+        (served.query.Prove(query_pb2.ProveRequest(tenant="acme", event_id=unknown, reader=READER)), "is sealed"),
+        (served.query.Reconstruct(mia(selector=selector)), "is sealed"),
+        (served.query.Replay(query_pb2.ReplayRequest(tenant="acme", selector=selector, reader=READER)), "is sealed"),
+        (served.query.Reconstruct(early), "had been sealed by"),
+    ):
+        error = await refusal(call)
+        assert error.code() == grpc.StatusCode.NOT_FOUND
+        details = error.details() or ""
+        named = unknown if said == "is sealed" else event.event_id
+        assert f"no event {UUID(bytes=named)} {said}" in details
+        assert "in tenant acme" in details
+    assert (await served.query.Reconstruct(mia(selector=query_pb2.Selector(user="nobody")))).steps == []
 
 
 @pytest.mark.parametrize(
