@@ -1,8 +1,10 @@
 """From the published rounds to a sealer's state: the partition's state, and the id index brought up to it.
 
-The index is derived; the rounds it does not cover are read again from their events files, whose digests are checked. An
-index that covers rounds which are not there is a witness: it was written after they were published, so the newest
-rounds were lost, and their numbers must not be signed a second time. The partition halts.
+The index is derived; the rounds it does not cover are read again from their events files, whose digests are checked.
+
+Rounds that were lost must not have their numbers signed a second time. What the key store remembers of the newest
+round halts the partition, and so does an index that covers rounds which are not there: it is written after they were
+published.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import numpy as np
 from consumers.admission import fixed_column
 from consumers.id_index import SEEN, IdIndex, SeenRows
 from ledger.errors import IntegrityError
+from ledger.newest_rounds import NewestRound
 from ledger.segments.history import History, SealedRound
 from ledger.segments.objects import FileStore
 from ledger.segments.round import EVENTS
@@ -21,10 +24,14 @@ from ledger.segments.state import PartitionState
 _COLUMNS = ["log_id", "index", "leaf_hash", "event_id", "submission_digest", "submission_key_id"]
 
 
-def catch_up(history: History, state: PartitionState, store: FileStore, index: IdIndex) -> SealedRound | None:
+def catch_up(
+    history: History, state: PartitionState, store: FileStore, index: IdIndex, remembered: NewestRound | None
+) -> SealedRound | None:
     """Applies every published round to `state` and brings `index` up to the newest, which is returned."""
     newest = None
     published = history.check_contiguous()
+    if remembered is not None:
+        remembered.check_there(history.partition, published)
     if index.covered > published:
         raise IntegrityError(
             f"partition {history.partition}: {published} rounds are there, but the id index was written after round "
@@ -32,6 +39,8 @@ def catch_up(history: History, state: PartitionState, store: FileStore, index: I
         )
     for sealed in history.follow(state):
         newest = sealed
+        if remembered is not None:
+            remembered.check_same(history.partition, sealed.round.number, state.previous)
         if sealed.round.number >= index.covered:
             index.add(sealed.round.number, _identities(sealed, store))
     return newest

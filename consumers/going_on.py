@@ -16,6 +16,7 @@ from consumers.publication import Publication, Published, Stretch
 from consumers.reader import StretchReader
 from consumers.sealer import SealerParts, check_signer
 from ledger.errors import IntegrityError, Misconfigured
+from ledger.newest_rounds import NewestRound
 from ledger.segments.history import History
 from ledger.segments.round import GAP, NEW_EPOCH, NO_RECORD
 from ledger.segments.state import PartitionState
@@ -40,16 +41,23 @@ async def go_on(parts: SealerParts, reason: str) -> Published:
     stretch = Stretch(kind, at_us, parts.incarnation, start, start, NO_RECORD, reason.strip())
     publication = Publication(parts.store, parts.signer, row_group_rows=1)
     published = await asyncio.to_thread(publication.publish, state, None, stretch, ())
+    newest = NewestRound(published.round.number, published.state.previous)
+    await asyncio.to_thread(parts.newest.advance, partition, newest)
     publication.sign_checkpoints(published, parts.logs.rounds_origin, {})
     return published
 
 
 def _follow(parts: SealerParts) -> PartitionState:
-    history = History(parts.store, parts.logs.partition, parts.trust())
-    history.check_contiguous()
-    state = PartitionState(parts.logs.partition)
-    for _ in history.follow(state):
-        pass
+    partition = parts.logs.partition
+    remembered = parts.newest.get(partition)
+    history = History(parts.store, partition, parts.trust())
+    published = history.check_contiguous()
+    if remembered is not None:
+        remembered.check_there(partition, published)
+    state = PartitionState(partition)
+    for sealed in history.follow(state):
+        if remembered is not None:
+            remembered.check_same(partition, sealed.round.number, state.previous)
     return state
 
 

@@ -25,6 +25,9 @@ class SealerMetrics:
         self._placements = counter("placements", "Placements committed.")
         self._bytes = counter("written_bytes", "Bytes of files written.")
         self.retries = counter("retries", "Times a sealer was opened anew after something was unavailable.")
+        self.halted = Gauge(
+            "audit_ledger_sealer_halted", "1: a person has to look at it.", ["partition"], registry=registry
+        )
         self.lag = Gauge("audit_ledger_sealer_lag_records", "Records not sealed yet.", ["partition"], registry=registry)
         self._newest = Gauge(
             "audit_ledger_sealer_round_number", "Number of the newest round.", ["partition"], registry=registry

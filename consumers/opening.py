@@ -42,6 +42,7 @@ def parts(config: LedgerConfig, keys: OpenKeys, log: EventLog, partition: int) -
         trust=trust_reader(config.ledger.trust),
         find_log=log_finder(keys.tenants, config.ledger.name),
         log_by_id=keys.tenants.log_by_id,
+        newest=keys.newest_rounds,
         keys=keys.store,
         signer=keys.store.signing_key("ledger", name).signer(name),
         index=IdIndex(config.ledger.derived / "ids" / f"{partition:04d}"),

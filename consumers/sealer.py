@@ -7,7 +7,10 @@ A round goes in this order, and a crash leaves:
    back: orphans, which fsck names;
 3. the round is signed and published with put-if-absent under its number: **the commit**. Of two sealers racing one
    wins, the other stops (`Fenced`);
-4. derived files follow (id index, checkpoints): a crash before they are written costs a catch-up at the next start.
+4. the round is remembered apart from the rounds (`ledger.newest_rounds`), and derived files follow (id index,
+   checkpoints): a crash before that costs a catch-up at the next start.
+
+A partition's first round is published at once, empty if need be: from then on, that it has none is a loss that shows.
 
 Nothing that was published is ever written again. After any error a sealer has nothing worth keeping: whoever goes on
 opens it anew from the published rounds. An `IntegrityError` stops the partition until a person has looked.
@@ -34,6 +37,7 @@ from consumers.reader import ReadLimits, StretchReader
 from ledger.errors import IntegrityError
 from ledger.keys.provider import KeyProvider
 from ledger.log.interface import EventLog, record_digest
+from ledger.newest_rounds import NewestRound, NewestRounds
 from ledger.note import NoteSigner
 from ledger.segments import names
 from ledger.segments.history import History
@@ -73,6 +77,7 @@ class SealerParts:
     trust: Callable[[], TrustedKeys]
     find_log: FindLog
     log_by_id: Callable[[bytes], TenantLog | None]
+    newest: NewestRounds
     keys: KeyProvider
     signer: NoteSigner
     index: IdIndex
@@ -150,7 +155,7 @@ class PartitionSealer:
         at_us = max(self._parts.clock_us(), self.state.sealed_at_us)
         if not records:
             idle_s = time.monotonic() - self._published_s
-            if not placements and idle_s < self._limits.heartbeat_s:
+            if self.state.next_number and not placements and idle_s < self._limits.heartbeat_s:
                 return None
             kind = ORDINARY if placements else HEARTBEAT
             plan = _Plan(None, 0, 0, self.state.next_offset, self.state.last_record, kind, placements)
@@ -176,7 +181,11 @@ class PartitionSealer:
     def _follow(self) -> None:
         parts = self._parts
         state = PartitionState(self.partition)
-        newest = catch_up(History(parts.store, self.partition, parts.trust()), state, parts.store, parts.index)
+        # Read before the rounds are listed: another sealer may be publishing.
+        remembered = parts.newest.get(self.partition)
+        newest = catch_up(
+            History(parts.store, self.partition, parts.trust()), state, parts.store, parts.index, remembered
+        )
         if state.incarnation not in (None, parts.incarnation):
             sealed_from = (state.incarnation or b"").hex()
             raise IntegrityError(
@@ -184,6 +193,8 @@ class PartitionSealer:
                 f"{parts.incarnation.hex()}; only a new-epoch round ordered by an operator goes on"
             )
         self.state = state
+        if newest is not None:
+            self._remember(newest.round.number)
         if newest is not None and not parts.store.exists(names.checkpoints_name(self.partition, newest.round.number)):
             touched = [statement.log_id for statement in newest.statements]
             self._sign_checkpoints(Published(newest.round, state, 0), touched)
@@ -213,6 +224,7 @@ class PartitionSealer:
         self.state = published.state
         self._published_s = time.monotonic()
         number = published.round.number
+        self._remember(number)
         self._parts.index.add(number, plan.draft.seen if plan.draft else no_identities())
         statements = plan.draft.statements if plan.draft else ()
         self._sign_checkpoints(published, [statement.log_id for statement in statements])
@@ -229,6 +241,9 @@ class PartitionSealer:
             placements=len(plan.placements),
             bytes=published.bytes,
         )
+
+    def _remember(self, number: int) -> None:
+        self._parts.newest.advance(self.partition, NewestRound(number, self.state.previous))
 
     def _sign_checkpoints(self, published: Published, log_ids: list[bytes]) -> None:
         origins = {log_id: log.origin for log_id in log_ids if (log := self._parts.log_by_id(log_id)) is not None}

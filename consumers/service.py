@@ -2,9 +2,11 @@
 
 - What is unavailable (the event log, the disk) is tried again with growing pauses; the sealer is opened anew each time,
   so nothing half done is believed.
-- An `IntegrityError` or being fenced by another sealer ends the whole service with its message: a person has to look.
-- Stopping finishes the round at hand.
-- Draining seals what the event log held when it began, then ends.
+- Any other error, an `IntegrityError` or being fenced by another sealer above all, halts the partition: its message is
+  logged, `healthy` and the metrics say so, and a person has to look. The other partitions go on. When all are halted
+  the service ends.
+- Stopping finishes the round at hand. Draining seals what the event log held when it began.
+- However it ends, a service with halted partitions raises the error of the first.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from prometheus_client import CollectorRegistry
 
 from consumers.metrics import SealerMetrics
 from consumers.sealer import PartitionSealer, RoundOutcome, SealerLimits, SealerParts
-from ledger.errors import Unavailable
+from ledger.errors import LedgerError, Unavailable
 
 IDLE_WAIT_S = 0.25
 RETRY_FIRST_S, RETRY_MOST_S = 0.2, 10.0
@@ -44,26 +46,40 @@ class SealerService:
         self._on_round = on_round
         self._healthy: set[int] = set()
 
+        self._halted: dict[int, LedgerError] = {}
+
     @property
     def healthy(self) -> bool:
         """Whether every partition's sealer is open and at work."""
         return len(self._healthy) == len(self._parts)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Seals until `stop` is set; raises what a person has to look at."""
+        """Seals until `stop` is set or all partitions are halted; raises what a person has to look at."""
         await self._each(lambda parts: self._keep_sealing(parts, stop))
 
     async def drain(self) -> None:
-        """Seals all that the event log holds now."""
+        """Seals all that the event log holds now; raises what a person has to look at."""
         await self._each(self._drain)
 
     async def _each(self, work: Callable[[SealerParts], Coroutine[Any, Any, None]]) -> None:
         try:
             async with asyncio.TaskGroup() as group:
                 for parts in self._parts:
-                    group.create_task(work(parts))
+                    group.create_task(self._until_halted(parts.logs.partition, work(parts)))
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from None
+        for error in self._halted.values():
+            raise error
+
+    async def _until_halted(self, partition: int, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except LedgerError as error:
+            self._healthy.discard(partition)
+            self._halted[partition] = error
+            self._metrics.halted.labels(str(partition)).set(1)
+            if len(self._parts) > 1:
+                _log.error("partition %d is halted: %s", partition, error)
 
     async def _keep_sealing(self, parts: SealerParts, stop: asyncio.Event) -> None:
         partition = parts.logs.partition

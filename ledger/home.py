@@ -2,7 +2,7 @@
 
     config.toml          configuration (`ledger.config`), the event log's incarnation among it
     keys/master.key      master key, mode 0600
-    keys/keys.sqlite     sealed keys, pseudonyms, signing keys, tenants
+    keys/keys.sqlite     sealed keys, pseudonyms, signing keys, tenants, what the newest rounds were
     log/events.sqlite    the embedded event log; with Kafka the folder stays empty
     segments/            sealed files
     derived/             indexes and tiles
@@ -39,6 +39,7 @@ from ledger.keys.spool import SpoolKeys
 from ledger.keys.sqlite_store import SqliteKeyStore
 from ledger.log.interface import EventLog
 from ledger.log.open import create_log, open_log
+from ledger.newest_rounds import NewestRound, NewestRounds
 from ledger.tenants import TenantRegistry, check_ledger_name
 from ledger.trust import TrustedKey, TrustedKeys, TrustedLog
 
@@ -68,6 +69,11 @@ class OpenKeys(AbstractContextManager["OpenKeys"]):
     master: LocalMasterKey
     store: SqliteKeyStore
     tenants: TenantRegistry
+
+    @property
+    def newest_rounds(self) -> NewestRounds:
+        """What is remembered of the newest rounds."""
+        return NewestRounds(self.database)
 
     def spool_keys(self, config: GatewayConfig) -> SpoolKeys:
         """The keys that producers seal their spools to."""
@@ -145,6 +151,14 @@ class Home:
         """The key store, open. `Misconfigured` when it or its master key is missing or open to others."""
         master = LocalMasterKey.load(config.ledger.master_key)
         return _open_keys(KeyDatabase.open(config.ledger.key_store), master, config.ledger.name)
+
+    def remembered_rounds(self, config: LedgerConfig) -> Mapping[int, NewestRound]:
+        """What the key store remembers of the newest rounds, as of now. Needs no master key."""
+        database = KeyDatabase.open(config.ledger.key_store)
+        try:
+            return dict(NewestRounds(database))
+        finally:
+            database.close()
 
     def event_log(self, config: LedgerConfig) -> EventLog:
         """The event log, not yet started."""

@@ -19,6 +19,7 @@ from ledger.keys.master import LocalMasterKey
 from ledger.keys.sqlite_store import SqliteKeyStore
 from ledger.log.embedded import EmbeddedLog
 from ledger.log.framing import frame
+from ledger.newest_rounds import NewestRounds
 from ledger.note import NoteSigner
 from ledger.receipt import RECEIPT, Receipt, ReceiptEntry, join
 from ledger.record.assemble import AssembledEvent, Capture, ContentLimits, Reception, assemble, digest_of, needs
@@ -122,6 +123,11 @@ class SmallLedger:
         )
         return TrustedKeys(NAME, keys, logs)
 
+    @property
+    def newest_rounds(self) -> NewestRounds:
+        """What is remembered of the newest rounds."""
+        return NewestRounds(self.database)
+
     def tenant_log(self, tenant: str, event: pb.Event | None = None) -> TenantLog:
         """The log of an unsharded tenant, or the one that takes the event."""
         found = self.tenants.get(tenant)
@@ -147,6 +153,7 @@ class SmallLedger:
             trust=self.trust,
             find_log=self.find_log,
             log_by_id=self.tenants.log_by_id,
+            newest=self.newest_rounds,
             keys=self.keys,
             signer=self.ledger_signer,
             index=IdIndex(self.folder / "derived" / f"ids-{partition:04d}"),

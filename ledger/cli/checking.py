@@ -41,9 +41,11 @@ def fsck(home: Path, clean: bool, leftover_age_s: float, as_json: bool) -> None:
       audit-ledger fsck
       audit-ledger fsck --clean --json
     """
-    config = open_home(home).config()
+    opened = open_home(home)
+    config = opened.config()
     store, trust = FileStore(config.ledger.segments), TrustedKeys.load(config.ledger.trust)
-    lines = run_fsck(store, trust, config.ledger.derived, leftover_age_s=leftover_age_s)
+    remembered = opened.remembered_rounds(config)
+    lines = run_fsck(store, trust, config.ledger.derived, remembered=remembered, leftover_age_s=leftover_age_s)
     removed = set(run_clean(store, lines)) if clean else set()
     problems = sum(line.is_problem for line in lines)
     if as_json:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
@@ -11,6 +12,7 @@ from ledger.cli.options import home_option, json_option, open_home
 from ledger.cli.output import print_json, print_table, print_wrapped
 from ledger.cli.progress import Progress
 from ledger.errors import Misconfigured
+from ledger.newest_rounds import NewestRound
 from ledger.segments.objects import FileStore
 from ledger.trust import TrustedKeys
 from ledger.verify import Depth, Report
@@ -18,6 +20,15 @@ from ledger.verify import Progress as Verified
 from ledger.verify import verify as run_verify
 
 Text = click.Path(path_type=Path, exists=True, dir_okay=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What is held against the rounds: a checkpoint's text, receipts, the key store's memory."""
+
+    since: str | None
+    receipts: bytes | None
+    remembered: Mapping[int, NewestRound]
 
 
 @click.command(short_help="Prove that the ledger is what was sealed, and all of it.")
@@ -46,7 +57,7 @@ def verify(
     """Verify the sealed ledger, changing nothing. Needs no key: only segments and a file of public keys.
 
     What the files alone cannot show, the loss of the newest rounds, it shows against something kept elsewhere: a
-    checkpoint (--since) or receipts (--receipts).
+    checkpoint (--since), receipts (--receipts) and, for the home's own segments, what its key store remembers.
 
     \b
     Examples:
@@ -54,13 +65,17 @@ def verify(
       audit-ledger verify --leaves --since checkpoint.txt --receipts receipts.bin
       audit-ledger verify --segments /mnt/copy/segments --trust trust.json
     """
+    remembered: Mapping[int, NewestRound] = {}
     if segments is None or trust is None:
-        config = open_home(home).config()
+        opened = open_home(home)
+        config = opened.config()
+        if segments is None:
+            remembered = opened.remembered_rounds(config)
         segments, trust = segments or config.ledger.segments, trust or config.ledger.trust
     trusted = TrustedKeys.load(trust)
+    kept = _Kept(since.read_text("utf-8") if since else None, receipts.read_bytes() if receipts else None, remembered)
     reports = [
-        _verify_one(FileStore(segments), trusted, depth, since, receipts, log_id, as_json)
-        for log_id in _logs(trusted, tenant)
+        _verify_one(FileStore(segments), trusted, depth, kept, log_id, as_json) for log_id in _logs(trusted, tenant)
     ]
     for report in reports:
         _print(report, as_json, {log.origin: f"{log.tenant}, shard {log.shard}" for log in trusted.logs})
@@ -81,8 +96,7 @@ def _verify_one(
     store: FileStore,
     trusted: TrustedKeys,
     depth: Depth,
-    since: Path | None,
-    receipts: Path | None,
+    kept: _Kept,
     log_id: bytes | None,
     quiet: bool,
 ) -> Report:
@@ -95,8 +109,9 @@ def _verify_one(
             store,
             trusted,
             depth=depth,
-            since=since.read_text("utf-8") if since else None,
-            receipts=receipts.read_bytes() if receipts else None,
+            since=kept.since,
+            receipts=kept.receipts,
+            remembered=kept.remembered,
             tenant_log=log_id,
             progress=on_progress,
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ledger.errors import IntegrityError, Unavailable
 from ledger.fsck.lines import FsckLine
 from ledger.fsck.object_names import PartitionObject
+from ledger.newest_rounds import NewestRound
 from ledger.segments import names
 from ledger.segments.history import History
 from ledger.segments.holdings import Holdings
@@ -61,6 +62,15 @@ def look(history: History) -> PartitionLook:
         found.rounds[number] = frozenset(file.name for file in round_.files)
         _take_placements(found, round_)
     return found
+
+
+def judge_newest(found: PartitionLook, remembered: NewestRound) -> Iterator[FsckLine]:
+    """The newest round that the key store remembers."""
+    try:
+        remembered.check_there(found.history.partition, found.newest + 1)
+    except IntegrityError as error:
+        where, _, message = str(error).partition(": ")
+        yield FsckLine("hole", where, message)
 
 
 def _take_placements(found: PartitionLook, round_: Round) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from ledger.errors import IntegrityError, Unavailable
@@ -14,11 +14,13 @@ from ledger.fsck.partition import (
     PartitionLook,
     judge_marker,
     judge_missing,
+    judge_newest,
     judge_numbered,
     judge_placement,
     look,
     named_by_placements,
 )
+from ledger.newest_rounds import NewestRound
 from ledger.segments.history import History
 from ledger.segments.objects import FileStore
 from ledger.segments.placement import Placement
@@ -36,13 +38,15 @@ def fsck(
     trust: TrustedKeys,
     derived: Path | None = None,
     *,
+    remembered: Mapping[int, NewestRound] | None = None,
     checks: Iterable[DerivedCheck] = (),
     leftover_age_s: float = LEFTOVER_AGE_S,
     now_s: float | None = None,
 ) -> list[FsckLine]:
     """One line for each object that does not simply belong to the ledger; changes nothing.
 
-    `derived`: the folder of derived files, of which the tiles are checked. `now_s`: Unix seconds, None: now.
+    `derived`: the folder of derived files, of which the tiles are checked. `remembered`: what the key store remembers
+    of the newest rounds, read before this is called. `now_s`: Unix seconds, None: now.
     """
     # Names first, rounds after: what a sealer publishes in between then is not taken for an orphan.
     present = store.walk()
@@ -51,6 +55,9 @@ def fsck(
     partitions |= {kind.partition for kind in kinds.values() if isinstance(kind, PartitionObject)}
     looks = {each: look(History(store, each, trust)) for each in sorted(partitions)}
     lines = [line for found in looks.values() for line in found.lines]
+    for partition, newest in (remembered or {}).items():
+        if partition in looks:
+            lines += judge_newest(looks[partition], newest)
     lines += _objects(kinds, looks)
     for found in looks.values():
         lines += judge_missing(found, set(present), store)

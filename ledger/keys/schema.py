@@ -21,7 +21,8 @@ rotation of tenant and master keys, need no other format.
 hashes of sessions and events that stand for her, and through these their holders and scopes. `month` and
 `retention_class` stand in clear: expiry destroys by them.
 
-`tenants` and `tenant_logs` belong to `ledger.tenants`; they live here because there is one small durable database.
+`tenants` and `tenant_logs` belong to `ledger.tenants`, `newest_rounds` to `ledger.newest_rounds`; they live here
+because there is one small durable database.
 """
 
 from __future__ import annotations
@@ -115,5 +116,10 @@ TABLES = (
         shard INTEGER NOT NULL CHECK (shard >= 0),
         "partition" INTEGER NOT NULL CHECK ("partition" >= 0),
         UNIQUE (tenant, shard)
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE newest_rounds (
+        "partition" INTEGER NOT NULL PRIMARY KEY CHECK ("partition" >= 0),
+        number INTEGER NOT NULL CHECK (number >= 0),
+        digest BLOB NOT NULL CHECK (length(digest) = 32)
     ) STRICT, WITHOUT ROWID""",
 )

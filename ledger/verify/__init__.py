@@ -11,7 +11,7 @@ Three depths, each with what the one before says:
   removals, repeats, marks and event ids.
 
 Against something kept elsewhere it shows what the files alone cannot, the loss of the newest rounds: `since`, a signed
-checkpoint; `receipts`, what gateways promised.
+checkpoint; `receipts`, what gateways promised; `remembered`, what the ledger's own key store holds of them.
 
 The first wrong thing is named precisely, and it goes on where that is sound. Memory does not grow with the number of
 events: rows are read a batch at a time, what has to wait goes to temporary files (`ledger.verify.scratch`).

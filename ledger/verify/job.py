@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
+from ledger.newest_rounds import NewestRound
 from ledger.segments.objects import FileStore
 from ledger.trust import TrustedKeys
 from ledger.verify.awaited import Awaited
@@ -18,6 +20,8 @@ from ledger.verify.since import Since
 class Job:
     """`tenant_log`: look at this log's rows only. `now_us`: Unix microseconds, what sealing delays are held against.
 
+    `remembered`: what the ledger remembers of its newest rounds. `begun`: any partition has rounds.
+
     `pool` has threads for what lets go of the interpreter (hashing files, signatures), `reader` one to read ahead.
     """
 
@@ -29,6 +33,8 @@ class Job:
     scratch: Scratch
     awaited: Awaited
     since: Since | None
+    remembered: Mapping[int, NewestRound]
+    begun: bool
     tenant_log: bytes | None
     now_us: int
     progress: ProgressCallback | None

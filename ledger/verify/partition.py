@@ -17,7 +17,7 @@ from ledger.errors import IntegrityError, Unavailable
 from ledger.merkle import EMPTY, CompactRange
 from ledger.receipt import Receipt
 from ledger.segments.history import History
-from ledger.segments.round import CONTENTS, EVENTS, File
+from ledger.segments.round import CONTENTS, EVENTS, File, round_digest
 from ledger.segments.state import PartitionState
 from ledger.segments.statement import Statement
 from ledger.verify.bundles import BundleReceipts
@@ -87,7 +87,7 @@ class PartitionPass:
                 self._scan = Scan(job.collector, job.trust, self._full.typed if self._full else None, job.reader)
                 self._check = StatementCheck(job, self._full)
             self._placed.read(self._scan, self._full.sums if self._full else None)
-            check_newest(job.collector, self._partition, self._plan.numbers, self._shown)
+            check_newest(job, self._partition, self._plan.numbers, self._shown)
             for seen in self._ahead(self._walk.follow(self._plan.numbers)):
                 self._round(seen)
                 job.report_progress()
@@ -131,6 +131,7 @@ class PartitionPass:
         if not seen.applied:
             return
         self._observe(seen, None, seen.edge)
+        self._check_remembered(seen)
         check_stored(self._job.store, self._job.trust, self._job.collector, seen)
         base = 0
         for statement, own in zip(seen.statements, receipts, strict=True):
@@ -185,6 +186,14 @@ class PartitionPass:
     def _observe(self, seen: RoundSeen, log_id: bytes | None, edge: CompactRange) -> None:
         if self._job.since is not None:
             self._job.since.observe(self._job.collector, seen.place, log_id, edge.size, edge.root())
+
+    def _check_remembered(self, seen: RoundSeen) -> None:
+        remembered = self._job.remembered.get(self._partition)
+        if remembered is not None:
+            try:
+                remembered.check_same(self._partition, seen.round.number, round_digest(seen.body))
+            except IntegrityError as error:
+                self._job.collector.add(seen.place, seen.where, "since", str(error).removeprefix(f"{seen.where}: "))
 
     def _check_partitions(self, seen: RoundSeen) -> None:
         for statement in seen.statements:

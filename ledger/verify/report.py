@@ -6,7 +6,8 @@ and found. Rules:
 | rule           | what is wrong                                                                              |
 | -------------- | ------------------------------------------------------------------------------------------ |
 | R1 ... R10     | how one round follows another: `ledger.segments.state`                                     |
-| hole           | rounds are missing below the newest, or objects show that newer ones were published        |
+| hole           | rounds are missing below the newest, something shows that newer ones were published, or a  |
+|                | partition has none while others have                                                       |
 | missing        | a file that a round or the current placement names is not there                            |
 | digest         | a file is not the one that was named: SHA-256, size, rows                                  |
 | format         | bytes that are not what they claim to be                                                   |
@@ -29,7 +30,7 @@ and found. Rules:
 | removal        | a content was removed without an Erasure or Expiry event, or is still there                |
 | identity       | an event id stands twice, or a repeat, conflict or undetermined mark is not one            |
 | checkpoint     | a stored checkpoint contradicts the rounds                                                 |
-| since          | the ledger does not continue the checkpoint that was kept elsewhere                        |
+| since          | the ledger does not continue the checkpoint kept elsewhere, or the round that it remembers |
 
 Findings are in the order of the ledger: by partition, then round, then as they were met; those that concern a whole log
 come after its partition's rounds. At most `findings_max` are kept; how many more there were is told.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
 from ledger.errors import IntegrityError, Misconfigured
+from ledger.newest_rounds import NewestRound
 from ledger.segments.history import History
 from ledger.segments.names import partition_folder
 from ledger.segments.objects import FileStore
@@ -44,6 +46,7 @@ def verify(
     depth: Depth = "full",
     since: str | None = None,
     receipts: bytes | None = None,
+    remembered: Mapping[int, NewestRound] | None = None,
     tenant_log: bytes | None = None,
     now_us: int | None = None,
     progress: ProgressCallback | None = None,
@@ -57,23 +60,22 @@ def verify(
     - `since`: the text of a signed checkpoint kept elsewhere, of a tenant's log or of a partition's rounds.
     - `receipts`: signed receipts kept elsewhere, each behind its length as u64 big-endian. Their events are looked for
       among the leaves, so depth `files` becomes `leaves`.
+    - `remembered`: what the ledger's key store remembers of the newest round of each partition.
     - `tenant_log`: the id of the one log to look into. All rounds of its partition are followed all the same.
     - `now_us`: the time sealing delays are held against, Unix microseconds; None: this machine's clock.
 
     What is wrong is in the report. Raises `Misconfigured` for arguments that mean nothing.
     """
-    if depth not in DEPTHS:
-        raise Misconfigured(f"depth: expected one of {', '.join(DEPTHS)}, got {depth!r}")
-    if partitions is not None and not 1 <= partitions <= PARTITIONS_MAX:
-        raise Misconfigured(f"partitions: expected 1 to {PARTITIONS_MAX}, got {partitions}")
+    _check_arguments(depth, partitions)
     if receipts is not None and depth == "files":
         depth = "leaves"
     collector = Collector(findings_max)
     opened = _open_since(since, trust, collector)
-    numbers = _partitions(store, trust, partitions, tenant_log, opened)
+    known = _known(store, trust, partitions)
+    published = {each: len(History(store, each, trust).published()) for each in known}
+    numbers = _chosen(known, trust, tenant_log, opened)
     with ExitStack() as stack:
         pool = stack.enter_context(ThreadPoolExecutor(min(THREADS_MAX, os.cpu_count() or 1)))
-        reader = stack.enter_context(ThreadPoolExecutor(1))
         job = Job(
             store=store,
             trust=trust,
@@ -83,22 +85,36 @@ def verify(
             scratch=stack.enter_context(Scratch(scratch_folder, scratch_memory_bytes_max)),
             awaited=Awaited(),
             since=opened,
+            remembered=remembered or {},
+            begun=any(published.values()),
             tenant_log=tenant_log,
             now_us=now_us if now_us is not None else time.time_ns() // 1_000,
             progress=progress,
-            rounds_total=sum(len(History(store, each, trust).published()) for each in numbers),
+            rounds_total=sum(published.get(each, 0) for each in numbers),
             pool=pool,
-            reader=reader,
+            reader=stack.enter_context(ThreadPoolExecutor(1)),
         )
-        if receipts is not None:
-            expect_receipts(job, receipts)
-        states = [PartitionPass(job, number).run() for number in numbers]
-        job.awaited.finish(collector, job.now_us, lambda log_id, indexes: first_rows(job, numbers, log_id, indexes))
-        if opened is not None:
-            opened.finish(collector)
-        collector.count(partitions=len(numbers))
-        job.report_progress()
-    return collector.report(depth, _heads(trust, states, tenant_log))
+        return _run(job, numbers, receipts)
+
+
+def _run(job: Job, numbers: list[int], receipts: bytes | None) -> Report:
+    collector = job.collector
+    if receipts is not None:
+        expect_receipts(job, receipts)
+    states = [PartitionPass(job, number).run() for number in numbers]
+    job.awaited.finish(collector, job.now_us, lambda log_id, indexes: first_rows(job, numbers, log_id, indexes))
+    if job.since is not None:
+        job.since.finish(collector)
+    collector.count(partitions=len(numbers))
+    job.report_progress()
+    return collector.report(job.depth, _heads(job.trust, states, job.tenant_log))
+
+
+def _check_arguments(depth: str, partitions: int | None) -> None:
+    if depth not in DEPTHS:
+        raise Misconfigured(f"depth: expected one of {', '.join(DEPTHS)}, got {depth!r}")
+    if partitions is not None and not 1 <= partitions <= PARTITIONS_MAX:
+        raise Misconfigured(f"partitions: expected 1 to {PARTITIONS_MAX}, got {partitions}")
 
 
 def _open_since(text: str | None, trust: TrustedKeys, collector: Collector) -> Since | None:
@@ -111,10 +127,8 @@ def _open_since(text: str | None, trust: TrustedKeys, collector: Collector) -> S
         return None
 
 
-def _partitions(
-    store: FileStore, trust: TrustedKeys, count: int | None, tenant_log: bytes | None, since: Since | None
-) -> list[int]:
-    """The partitions to verify, sorted."""
+def _known(store: FileStore, trust: TrustedKeys, count: int | None) -> set[int]:
+    """The partitions there should be, and those there are."""
     there = {
         int(tail)
         for name in store.names_in("partitions")
@@ -122,12 +136,16 @@ def _partitions(
         and tail.isdigit()
         and name == partition_folder(int(tail), "").rstrip("/")
     }
-    known = {log.partition for log in trust.logs} | there | set(range(count or 0))
+    return {log.partition for log in trust.logs} | there | set(range(count or 0))
+
+
+def _chosen(known: set[int], trust: TrustedKeys, tenant_log: bytes | None, since: Since | None) -> list[int]:
+    """The partitions to verify, sorted."""
     log = trust.log(tenant_log) if tenant_log is not None else None
     if log is not None and (since is None or since.partition is not None):
         known = {log.partition}
     if since is not None and since.partition is not None:
-        known.add(since.partition)
+        known = known | {since.partition}
     return sorted(known)
 
 

@@ -14,6 +14,7 @@ from ledger.segments.objects import FileStore
 from ledger.segments.round import EVENTS
 from ledger.tenants import log_origin, rounds_origin
 from ledger.trust import TrustedKeys
+from ledger.verify.job import Job
 from ledger.verify.report import Collector, Place
 from ledger.verify.rounds import RoundSeen
 from ledger.verify.since import open_trusted_checkpoint
@@ -51,7 +52,7 @@ def check_stored(store: FileStore, trust: TrustedKeys, collector: Collector, see
 
 
 def newest_shown(store: FileStore, trust: TrustedKeys, partition: int) -> tuple[int, str]:
-    """The newest round that other objects show was published, and which object; -1 when they show none.
+    """The newest round that other objects show was published, and what shows it; -1 when they show none.
 
     Checkpoints of round n are signed once it is published. Its files are written before it is, so they show that n - 1
     was. Placements and compacted files are made of published rounds.
@@ -61,22 +62,27 @@ def newest_shown(store: FileStore, trust: TrustedKeys, partition: int) -> tuple[
         for name in store.names_in(names.partition_folder(partition, part)):
             number = names.segment_number(name)
             if number is not None and number - before > shown:
-                shown, witness = number - before, name
+                shown, witness = number - before, f"{name} is there"
     if shown < 0:
         folders = [names.partition_folder(partition, "placements")]
         folders += [f"logs/{log.log_id.hex()}/{EVENTS}" for log in trust.logs if log.partition == partition]
         for folder in folders:
             for name in store.names_in(folder)[:1]:
-                shown, witness = 0, name
+                shown, witness = 0, f"{name} is there"
     return shown, witness
 
 
-def check_newest(collector: Collector, partition: int, numbers: list[int], shown: tuple[int, str]) -> None:
-    """The newest rounds may be gone while other objects show that they were published."""
-    newest = numbers[-1] if numbers else -1
+def check_newest(job: Job, partition: int, numbers: list[int], shown: tuple[int, str]) -> None:
+    """The newest rounds may be gone while other objects, or the ledger's memory, show that they were published."""
+    newest, collector, where = numbers[-1] if numbers else -1, job.collector, f"partition {partition}"
+    remembered = job.remembered.get(partition)
+    if remembered is not None and remembered.number > shown[0]:
+        shown = (remembered.number, f"the key store remembers round {remembered.number}")
     if shown[0] > newest:
         lost = f"rounds {newest + 1}-{shown[0]} are" if shown[0] > newest + 1 else f"round {shown[0]} is"
-        where = f"partition {partition}"
-        collector.add(Place(partition, newest + 1), where, "hole", f"{lost} missing, though {shown[1]} is there")
+        collector.add(Place(partition, newest + 1), where, "hole", f"{lost} missing, though {shown[1]}")
+    elif not numbers and job.begun:
+        message = "has no rounds, and others have: its sealer never ran, or all of them were removed"
+        collector.add(Place(partition), where, "hole", message)
     elif not numbers:
-        collector.note(f"partition {partition}: has no rounds, and nothing shows that it ever had")
+        collector.note(f"{where}: has no rounds, and nothing shows that it ever had")

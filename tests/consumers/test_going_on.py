@@ -9,6 +9,7 @@ import pytest
 
 from consumers.going_on import go_on
 from ledger.errors import IntegrityError, Misconfigured
+from ledger.segments.names import round_name
 from ledger.segments.round import GAP
 from ledger.verify import verify
 from tests.small_ledger import SmallLedger, request
@@ -52,6 +53,23 @@ async def test_a_halted_partition_goes_on_with_a_signed_reason(tmp_path: Path) -
     report = verify(ledger.store, ledger.trust(), depth="full")
     assert report.passed
     assert report.counts.events == 5
+    await ledger.close()
+
+
+async def test_nobody_goes_on_without_the_newest_rounds(tmp_path: Path) -> None:
+    """The order does not cover lost rounds: their numbers are never signed again, whatever the event log holds."""
+    ledger = await _restored(tmp_path)
+    ledger.store.remove(round_name(0, 1))
+    with pytest.raises(IntegrityError, match="newest rounds were lost"):
+        await go_on(ledger.sealer()._parts, "restored")
+    await ledger.close()
+
+
+async def test_what_goes_on_is_remembered(tmp_path: Path) -> None:
+    """The round that goes on is the newest for the key store too."""
+    ledger = await _restored(tmp_path)
+    published = await go_on(ledger.sealer()._parts, "restored")
+    assert ledger.newest_rounds[0].number == published.round.number
     await ledger.close()
 
 

@@ -11,7 +11,7 @@ import os
 import random
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -20,7 +20,9 @@ from hypothesis import strategies as st
 
 from consumers.id_index import IdIndex
 from consumers.sealer import PartitionSealer, SealerLimits
+from ledger.keys.database import KeyDatabase
 from ledger.log.interface import Record
+from ledger.newest_rounds import NewestRounds
 from ledger.record.assemble import AssembledEvent
 from ledger.segments.objects import FileStore
 from ledger.v1 import event_pb2 as pb
@@ -206,12 +208,13 @@ STEPS = st.lists(
 
 
 @contextmanager
-def world(seed: int) -> Iterator[tuple[World, SmallLedger]]:
+def world(seed: int) -> Iterator[tuple[World, SmallLedger, NewestRounds]]:
     """A small ledger for one history; keys and tenants are shared, so that each history costs little."""
     small = SharedLedger.get()
     with tempfile.TemporaryDirectory() as folder:
         small.store = FileStore(Path(folder) / "segments")
-        yield World(small, random.Random(seed)), small
+        with closing(KeyDatabase.create(Path(folder) / "memory.sqlite")) as memory:
+            yield World(small, random.Random(seed)), small, NewestRounds(memory)
 
 
 class SharedLedger:
@@ -256,17 +259,19 @@ def teardown_module() -> None:
 @given(steps=STEPS, seed=st.integers(0, 2**32), rows_max=st.sampled_from([1, 3, 7, 1_000]))
 def test_the_sealed_logs_are_those_of_the_model(steps: list[tuple[str, int]], seed: int, rows_max: int) -> None:
     """Honest batches, repeats, conflicts, garbage, forgeries, replays in any order: the logs are as the rules say."""
-    with world(seed) as (made, small):
-        asyncio.run(_play(made, small, steps, rows_max))
+    with world(seed) as (made, small, newest):
+        asyncio.run(_play(made, small, newest, steps, rows_max))
 
 
-async def _play(made: World, small: SmallLedger, steps: list[tuple[str, int]], rows_max: int) -> None:
+async def _play(
+    made: World, small: SmallLedger, newest: NewestRounds, steps: list[tuple[str, int]], rows_max: int
+) -> None:
     log, model, pending = MemoryLog(), Model(), list[Truth]()
     limits = SealerLimits(round_age_ms=0, round_rows_max=rows_max)
     folder = small.store.root.parent / "ids"
 
     async def sealer() -> PartitionSealer:
-        parts = replace(small.sealer()._parts, store=small.store, log=log, index=IdIndex(folder))
+        parts = replace(small.sealer()._parts, store=small.store, log=log, newest=newest, index=IdIndex(folder))
         opened = PartitionSealer(parts, limits)
         await opened.open()
         return opened

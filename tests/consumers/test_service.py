@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from consumers.publication import Fenced
-from consumers.sealer import SealerLimits, SealerParts
+from consumers.sealer import RoundOutcome, SealerLimits, SealerParts
 from consumers.service import SealerService
 from ledger.errors import IntegrityError, Unavailable
 from ledger.log.interface import Record
@@ -29,10 +29,10 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("consumers.service.RETRY_MOST_S", 0.01)
 
 
-def over(small: SmallLedger, log: MemoryLog) -> SealerParts:
+def over(small: SmallLedger, log: MemoryLog, partition: int = 0) -> SealerParts:
     """The parts of a sealer over a log in memory."""
     log.incarnation = small.log.incarnation
-    return replace(small.sealer()._parts, log=log)
+    return replace(small.sealer(partition)._parts, log=log)
 
 
 def published(small: SmallLedger, *texts: str) -> list[Record]:
@@ -79,16 +79,34 @@ async def test_an_unavailable_log_is_not_healthy(small: SmallLedger) -> None:
     await running
 
 
-async def test_an_integrity_error_ends_the_service_with_its_message(tmp_path: Path) -> None:
-    """What a person has to look at is raised as it is, whatever the other partitions do."""
+async def test_an_integrity_error_halts_its_partition_alone(tmp_path: Path) -> None:
+    """One partition that a person has to look at leaves the others at work, shows, and is the service's last word."""
     small = SmallLedger(tmp_path / "ledger", partitions=2)
     await small.start("acme", "globex")
-    records = published(small, "a")
-    good, bad = over(small, MemoryLog(records)), MemoryLog(start_offset=3)
-    other = replace(small.sealer(1)._parts, log=bad)
-    with pytest.raises(IntegrityError, match="never sealed"):
-        await SealerService([good, other], LIMITS).run(asyncio.Event())
+    registry, stop = CollectorRegistry(), asyncio.Event()
+    partition = small.tenant_log("acme").partition
+    good = over(small, MemoryLog(published(small, "a")), partition)
+    bad = over(small, MemoryLog(start_offset=3), 1 - partition)
+    healthy = []
+
+    def on_round(_: int, outcome: RoundOutcome) -> None:
+        if registry.get_sample_value("audit_ledger_sealer_halted", {"partition": str(1 - partition)}):
+            healthy.append(service.healthy)
+            stop.set()
+
+    service = SealerService([good, bad], replace(LIMITS, heartbeat_s=0), registry, on_round)
+    with pytest.raises(IntegrityError, match=rf"partition {1 - partition}.*never sealed"):
+        await service.run(stop)
+    assert healthy[0] is False
+    assert len(sealed_in(small, partition).ids(small.tenant_log("acme").log_id)) == 1
     await small.close()
+
+
+async def test_a_service_whose_partitions_are_all_halted_ends(small: SmallLedger) -> None:
+    """When nothing can go on, the service ends with the message of what has to be looked at."""
+    bad = over(small, MemoryLog(start_offset=3))
+    with pytest.raises(IntegrityError, match="never sealed"):
+        await SealerService([bad], LIMITS).run(asyncio.Event())
 
 
 async def test_being_fenced_ends_the_service(small: SmallLedger) -> None:

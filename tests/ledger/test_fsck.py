@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ledger.fsck import FsckLine, clean, fsck
+from ledger.newest_rounds import NewestRound
 from ledger.proofs import Proofs
 from ledger.segments import names
 from ledger.segments.history import History
@@ -131,6 +132,15 @@ def test_lost_newest_rounds_leave_holes(plain: Built) -> None:
         plain.store.remove(names.round_name(0, number))
     kinds = {line.name.split("/")[2]: line.kind for line in _lines(plain) if line.kind == "hole"}
     assert kinds["checkpoints"] == "hole"
+
+
+def test_the_key_store_remembers_lost_rounds(plain: Built) -> None:
+    """Rounds that are gone with all their objects are a hole still, for the key store knew them."""
+    remembered = {0: NewestRound(5, bytes(32))}
+    assert fsck(plain.store, plain.trust, remembered={0: NewestRound(4, bytes(32))}) == []
+    line = _only(fsck(plain.store, plain.trust, remembered=remembered))
+    assert (line.kind, line.name) == ("hole", "partition 0")
+    assert line.message.startswith("5 rounds are there, but round 5 was published")
 
 
 def test_a_damaged_round_makes_nothing_removable(plain: Built) -> None:

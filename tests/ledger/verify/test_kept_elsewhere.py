@@ -8,10 +8,12 @@ import pytest
 
 from ledger.checkpoint import Checkpoint, sign_checkpoint
 from ledger.merkle import EMPTY_ROOT
+from ledger.newest_rounds import NewestRound
 from ledger.note import NoteSigner, signer_from_seed
 from ledger.receipt import RECEIPT
 from ledger.segments.names import segment_number
 from ledger.segments.objects import FileStore
+from ledger.segments.round import round_digest
 from ledger.signed import SIGNED, sign
 from ledger.tenants import log_origin, rounds_origin
 from ledger.verify import verify
@@ -47,6 +49,25 @@ def test_lost_newest_rounds_are_named_against_a_checkpoint_of_the_rounds(plain: 
     assert (finding.where, finding.rule) == (ROUNDS, "since")
     assert f"has {size - lost} rounds" in finding.message
     assert f"the newest {lost} are lost" in finding.message
+
+
+@pytest.mark.parametrize("lost", [1, 3, 5])
+def test_lost_newest_rounds_are_named_against_what_the_key_store_remembers(plain: Built, lost: int) -> None:
+    """The ledger's own memory shows the loss of the newest rounds with all their objects, and of all rounds."""
+    size = len(plain.names("/rounds/"))
+    body = SIGNED.decode(plain.store.read(plain.names("/rounds/")[-1])).body
+    remembered = {0: NewestRound(size - 1, round_digest(body))}
+    _lose_newest(plain, lost)
+    (finding,) = plain.verify(depth="files", remembered=remembered).findings
+    assert (finding.where, finding.rule) == ("partition 0", "hole")
+    assert f"though the key store remembers round {size - 1}" in finding.message
+
+
+def test_another_newest_round_is_named_against_what_the_key_store_remembers(plain: Built) -> None:
+    """Another round under the remembered number is another history."""
+    remembered = {0: NewestRound(2, bytes(32))}
+    (finding,) = plain.verify(depth="files", remembered=remembered).findings
+    assert (finding.where, finding.rule) == ("partition 0, round 2", "since")
 
 
 def test_lost_newest_rounds_are_named_against_a_checkpoint_of_a_tenants_log(plain: Built) -> None:

@@ -567,7 +567,8 @@ def test_a_log_in_a_foreign_partition_is_named(plain: Built) -> None:
     """A log's partition is fixed when it is made; statements elsewhere are findings."""
     logs = tuple(replace(log, partition=1) if log.log_id == plain.acme else log for log in plain.trust.logs)
     report = verify(plain.store, replace(plain.trust, logs=logs), depth="files")
-    assert _rules(report) == {"partition"}
+    assert _rules(report) == {"partition", "hole"}
+    assert [each.where for each in report.findings if each.rule == "hole"] == ["partition 1"]
 
 
 def test_an_untrusted_gateway_is_named(plain: Built) -> None:

@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import Misconfigured
+from ledger.newest_rounds import NewestRound
 from ledger.segments.names import round_number, segment_number
 from ledger.segments.objects import FileStore
+from ledger.segments.round import round_digest
+from ledger.signed import SIGNED
 from ledger.verify import Progress, verify
 from tests.ledger.verify.built import Built
 
@@ -93,12 +96,21 @@ def test_progress_is_told(plain: Built) -> None:
     assert seen[-1].events > 0
 
 
-def test_a_partition_without_rounds_is_noted(plain: Built) -> None:
-    """A partition that never sealed anything is no finding, but is told."""
-    report = plain.verify(depth="files", partitions=2)
+def test_a_ledger_without_rounds_is_noted(plain: Built, tmp_path: Path) -> None:
+    """A ledger that never sealed anything is no finding, but is told."""
+    report = verify(FileStore(tmp_path), plain.trust, depth="files", partitions=2)
     assert report.findings == ()
     assert report.counts.partitions == 2
-    assert any("partition 1" in note for note in report.notes)
+    assert [note for note in report.notes if "has no rounds" in note] == [
+        f"partition {partition}: has no rounds, and nothing shows that it ever had" for partition in (0, 1)
+    ]
+
+
+def test_what_is_remembered_passes(plain: Built) -> None:
+    """A key store that remembers any of the rounds there are adds no finding."""
+    signed = [SIGNED.decode(plain.store.read(name)).body for name in plain.names("/rounds/")]
+    for number, body in enumerate(signed):
+        assert plain.verify(depth="files", remembered={0: NewestRound(number, round_digest(body))}).findings == ()
 
 
 @pytest.mark.parametrize("options", [{"depth": "deep"}, {"partitions": 0}])

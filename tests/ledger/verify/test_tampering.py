@@ -6,6 +6,7 @@ With LEDGER_CAMPAIGN=full every bit of a smallest ledger is flipped; without, an
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ import pytest
 from ledger.note import signer_from_seed
 from ledger.segments.objects import FileStore
 from ledger.signed import SIGNED, sign
+from ledger.tenants import log_origin
+from ledger.trust import TrustedLog
 from ledger.verify import Report, verify
 from tests.ledger.verify.built import Built
 from tests.ledger.verify.forge import seal, take_apart
@@ -202,6 +205,18 @@ def test_deleted_newest_rounds_are_named_by_what_they_left_behind(plain: Built) 
     for name in plain.names("/rounds/"):
         plain.store.path(name).unlink()
     assert "rounds 0-4 are missing" in _told(plain.verify(depth="files"))
+
+
+def test_a_whole_partition_removed_is_named(plain: Built) -> None:
+    """Every partition's sealer begins with a round, so one without any is missed where others have some."""
+    logs = tuple(replace(log, partition=0) for log in plain.trust.logs)
+    elsewhere = TrustedLog("_system", 1, bytes(32), 1, log_origin("audit.test", bytes(32)))
+    trust = replace(plain.trust, logs=(*logs, elsewhere))
+    (finding,) = verify(plain.store, trust, depth="files").findings
+    assert (finding.where, finding.rule) == ("partition 1", "hole")
+    assert "has no rounds, and others have" in finding.message
+    (finding,) = verify(plain.store, trust, depth="files", tenant_log=bytes(32)).findings
+    assert finding.where == "partition 1"
 
 
 def test_a_partition_removed_from_a_compacted_ledger_is_named(compacted: Built) -> None:
