@@ -127,7 +127,7 @@ class GatewayPublisher:
         )
         # The bytes that are proven are the bytes that are sent.
         self._call = self._channel.unary_unary(
-            PUBLISH, response_deserializer=ingest_pb2.PublishResponse.FromString
+            PUBLISH, request_serializer=bytes, response_deserializer=ingest_pb2.PublishResponse.FromString
         )
         self._process_key = process_key
         self._deadline_s = deadline_s

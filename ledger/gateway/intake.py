@@ -24,6 +24,7 @@ from ledger.gateway.batches import Batch, BatchCutter, ReadyEvent, TooLarge
 from ledger.gateway.clock import ReceptionClock
 from ledger.gateway.faults import report_fault
 from ledger.gateway.remembered import Remembered, RememberedEvents
+from ledger.gateway.reserved import check_writer
 from ledger.keys.provider import Grant, KeyProvider
 from ledger.record.assemble import (
     Capture,
@@ -111,10 +112,11 @@ class IntakeRules:
 
 @dataclass(frozen=True, slots=True)
 class Submitter:
-    """Who sends, as authenticated."""
+    """Who sends, as authenticated. `is_ledger`: one of the ledger's own processes."""
 
     submitted_by: str
     authentication_method: Literal["none", "mtls", "jwt", "local"]
+    is_ledger: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +178,7 @@ class Intake:
                 event, encoded = parse_submission(data)
                 stage = "check"
                 submission = translate(event)
+                check_writer(submission, call.submitter.is_ledger)
                 stage = "content_size"
                 check_sizes(submission, limits)
                 read.append(_Read(index, submission, encoded, needs(submission, capture, month)))

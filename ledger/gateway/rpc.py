@@ -3,6 +3,7 @@
 | inside                               | status              | trailer          |
 | ------------------------------------ | ------------------- | ---------------- |
 | `SpoolKeyGone`, `NotOffered`         | FAILED_PRECONDITION |                  |
+| `Unauthenticated`                    | UNAUTHENTICATED     |                  |
 | `UnknownTenant`                      | NOT_FOUND           |                  |
 | `Rejected`, `InvalidCall`            | INVALID_ARGUMENT    |                  |
 | `Busy`                               | RESOURCE_EXHAUSTED  | `retry-after-ms` |
@@ -11,7 +12,8 @@
 | `DeadlinePassed`, `TimeoutError`     | DEADLINE_EXCEEDED   |                  |
 | anything else                        | INTERNAL, an id     |                  |
 
-Only what a `Rejected` says is told: it names fields and sizes. Other messages hold paths or positions of ours.
+Only what a `Rejected` or an `Unauthenticated` says is told: it names fields and sizes. Other messages hold paths or
+positions of ours.
 
 A handler that ends with `CancelledError` leaves its caller waiting for ever. It may do so only when gRPC itself
 cancelled it, because the caller left or the server stopped: then the call is ended already.
@@ -28,6 +30,7 @@ import grpc
 
 from ledger.errors import IntegrityError, LedgerError, Rejected, Unavailable
 from ledger.gateway.admission import Busy
+from ledger.gateway.callers import Unauthenticated
 from ledger.gateway.faults import report_fault
 from ledger.gateway.metrics import GatewayMetrics
 from ledger.gateway.publisher import DeadlinePassed, UnknownTenant
@@ -92,6 +95,8 @@ class Edge:
                 return Refusal(grpc.StatusCode.FAILED_PRECONDITION, str(error))
             case NotOffered():
                 return Refusal(grpc.StatusCode.FAILED_PRECONDITION, str(error))
+            case Unauthenticated():
+                return Refusal(grpc.StatusCode.UNAUTHENTICATED, str(error))
             case UnknownTenant():
                 return Refusal(grpc.StatusCode.NOT_FOUND, str(error))
             case Rejected():

@@ -27,9 +27,10 @@ from ledger.config.address import Address, parse_address
 from ledger.errors import IntegrityError, LedgerError, Misconfigured
 from ledger.gateway.admission import Admission
 from ledger.gateway.batches import BatchCutter
+from ledger.gateway.callers import Callers
 from ledger.gateway.clock import ReceptionClock
 from ledger.gateway.health import Health, LogWatch
-from ledger.gateway.intake import Intake, IntakeRules, Submitter
+from ledger.gateway.intake import Intake, IntakeRules
 from ledger.gateway.metrics import AppendOutcome, GatewayMetrics
 from ledger.gateway.observe import ObservationServer
 from ledger.gateway.publisher import Publisher, PublisherLimits
@@ -38,6 +39,7 @@ from ledger.gateway.rpc import Edge
 from ledger.gateway.sealed import SealedView
 from ledger.gateway.service import SERVICE, IngestService
 from ledger.home import Home, OpenKeys, gateway_key_name
+from ledger.keys.process import ProcessKey
 from ledger.log.interface import EventLog
 from ledger.record.assemble import Capture, ContentLimits
 
@@ -90,7 +92,7 @@ class Gateway:
             sealed_view,
             self._workers,
             self.metrics,
-            submitter=Submitter("local", "none"),
+            callers=Callers(ProcessKey.of(keys.database, keys.master)),
             await_sealed_s=gateway.await_sealed_ms / 1_000,
             await_sealed_concurrency_max=gateway.await_sealed_concurrency_max,
             retry_after_ms=gateway.retry_after_ms,

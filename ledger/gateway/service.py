@@ -19,6 +19,7 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from ledger.gateway.admission import Busy
+from ledger.gateway.callers import ANYBODY, Callers, credential_of
 from ledger.gateway.intake import Submitter
 from ledger.gateway.metrics import GatewayMetrics
 from ledger.gateway.publisher import InvalidCall, Publisher, Request, UnknownTenant
@@ -29,6 +30,7 @@ from ledger.tenants import SYSTEM, TenantRegistry
 from ledger.v1 import ingest_pb2 as pb
 
 SERVICE = "ledger.v1.IngestService"
+PUBLISH = f"/{SERVICE}/Publish"
 
 M = TypeVar("M", bound=Message)
 
@@ -45,7 +47,7 @@ class IngestService:
         workers: Executor,
         metrics: GatewayMetrics,
         *,
-        submitter: Submitter,
+        callers: Callers,
         await_sealed_s: float,
         await_sealed_concurrency_max: int,
         retry_after_ms: int,
@@ -57,7 +59,7 @@ class IngestService:
         self._sealed_view = sealed_view
         self._workers = workers
         self._metrics = metrics
-        self._submitter = submitter
+        self._callers = callers
         self._await_sealed_s = await_sealed_s
         self._await_sealed_places = await_sealed_concurrency_max
         self._retry_after_ms = retry_after_ms
@@ -78,12 +80,14 @@ class IngestService:
 
     async def publish(self, request: bytes, context: Context) -> bytes:
         """Take a batch of events."""
-        return await self._publish(request, partial(_frame, request), context)
+        submitter = await self._submitter(PUBLISH, request, context)
+        return await self._publish(request, partial(_frame, request), submitter, context)
 
     async def publish_spooled(self, request: bytes, context: Context) -> bytes:
         """Take a batch of events out of a sealed frame."""
         spooled = _parsed(pb.PublishSpooledRequest, request)
-        return await self._publish(request, partial(self._unseal, spooled.key_id, spooled.box), context)
+        # Nothing of the ledger's own comes out of a producer's spool.
+        return await self._publish(request, partial(self._unseal, spooled.key_id, spooled.box), ANYBODY, context)
 
     async def get_spool_key(self, request: bytes, _context: Context) -> bytes:
         """The key to seal spools to now."""
@@ -123,9 +127,18 @@ class IngestService:
             self._await_sealed_places += 1
         return pb.AwaitSealedResponse(checkpoints=checkpoints).SerializeToString()
 
-    async def _publish(self, request: bytes, open_request: Callable[[], Request], context: Context) -> bytes:
+    async def _submitter(self, method: str, request: bytes, context: Context) -> Submitter:
+        credential = credential_of(context.invocation_metadata())
+        if credential is None:
+            return ANYBODY
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._workers, self._callers.submitter, credential, method, request)
+
+    async def _publish(
+        self, request: bytes, open_request: Callable[[], Request], submitter: Submitter, context: Context
+    ) -> bytes:
         remaining_s = context.time_remaining()
-        response = await self._publisher.publish(len(request), open_request, self._submitter, remaining_s)
+        response = await self._publisher.publish(len(request), open_request, submitter, remaining_s)
         self._metrics.answered(response)
         return response.SerializeToString()
 

@@ -1,0 +1,102 @@
+"""How a process of the ledger itself proves to a gateway that it is one: by the key store that they share.
+
+    process_keys.sealed = the master key's sealing of 32 random bytes,
+                          identity ("process_keys", "", u64 generation)
+    proof key  = HKDF-SHA-256(ikm = those bytes, info = text("audit-ledger/process-proof-key/v1"), 32 bytes)
+    proof      = HMAC-SHA-256(proof key, text("audit-ledger/process-proof/v1") || text(method) || request bytes)
+    credential = "AuditLedger-Process " || the proof in 64 lower-case hex digits
+
+The credential goes with one gRPC call, as the metadata `authorization`. It proves that whoever made this very request
+can open the key store; it says nothing of a person. It is no bearer token: sent to the wrong address, or overheard, it
+is good for nothing but the same request, which is then a repeat.
+
+The key is made when it is first needed, insert-if-absent, then read again: racing processes agree.
+"""
+
+from __future__ import annotations
+
+import hmac
+import sqlite3
+from os import urandom
+from typing import NoReturn
+
+from ledger.canonical import text
+from ledger.errors import Misconfigured
+from ledger.keys.database import KeyDatabase
+from ledger.keys.derive import hkdf
+from ledger.keys.master import MasterKey
+from ledger.keys.sealing import KEY_BYTES, row_identity
+
+AUTHORIZATION = "authorization"
+SCHEME = "AuditLedger-Process"
+
+KEY_TAG = "audit-ledger/process-proof-key/v1"
+PROOF_TAG = "audit-ledger/process-proof/v1"
+GENERATION = 1
+
+TABLE = """CREATE TABLE IF NOT EXISTS process_keys (
+    generation INTEGER NOT NULL PRIMARY KEY,
+    master_key_id TEXT NOT NULL,
+    sealed BLOB NOT NULL
+) STRICT, WITHOUT ROWID"""
+
+
+class ProcessKey:
+    """Makes and checks credentials. Make one with `of`. Not shown, not pickled."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, secret: bytes) -> None:
+        self._key = hkdf(secret, text.encode(KEY_TAG))
+
+    @classmethod
+    def of(cls, database: KeyDatabase, master: MasterKey) -> ProcessKey:
+        """The one of this key store. Blocks. `Misconfigured` under another master key."""
+        with database.read() as rows:
+            found = _find(rows)
+        if found is None:
+            with database.write() as rows:
+                rows.execute(TABLE)
+                rows.execute(
+                    "INSERT INTO process_keys (generation, master_key_id, sealed) VALUES (?, ?, ?) "
+                    "ON CONFLICT DO NOTHING",
+                    (GENERATION, master.key_id, master.seal(urandom(KEY_BYTES), _identity())),
+                )
+            with database.read() as rows:
+                found = _find(rows)
+        if found is None:
+            raise Misconfigured("process key: the key store lost it while it was made")
+        master_key_id, sealed = found
+        if master_key_id != master.key_id:
+            raise Misconfigured(f"process key: expected master key {master_key_id}, got {master.key_id}")
+        return cls(master.open(sealed, _identity()))
+
+    def credential(self, method: str, request: bytes) -> str:
+        """The value of `authorization` for one call of `method`, such as "/ledger.v1.IngestService/Publish"."""
+        return f"{SCHEME} {self._proof(method, request).hex()}"
+
+    def proves(self, credential: str, method: str, request: bytes) -> bool:
+        """Whether the credential was made for this call under this key; takes the same time for every wrong one."""
+        return hmac.compare_digest(credential.encode(), self.credential(method, request).encode())
+
+    def _proof(self, method: str, request: bytes) -> bytes:
+        return hmac.digest(self._key, text.encode(PROOF_TAG) + text.encode(method) + request, "sha256")
+
+    def __repr__(self) -> str:
+        return "ProcessKey()"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a process key does not leave its process")
+
+
+def _find(rows: sqlite3.Connection) -> tuple[str, bytes] | None:
+    if rows.execute("SELECT 1 FROM sqlite_schema WHERE name = 'process_keys'").fetchone() is None:
+        return None
+    found: tuple[str, bytes] | None = rows.execute(
+        "SELECT master_key_id, sealed FROM process_keys WHERE generation = ?", (GENERATION,)
+    ).fetchone()
+    return found
+
+
+def _identity() -> bytes:
+    return row_identity("process_keys", "", GENERATION.to_bytes(8, "big"))
