@@ -14,6 +14,8 @@ from ledger.errors import Rejected
 from ledger.record.fields import (
     TakeContent,
     Values,
+    as_it_is,
+    bytes_of,
     count,
     counts_in,
     fields_of,
@@ -22,6 +24,8 @@ from ledger.record.fields import (
     number,
     optional,
     symbol,
+    symbol_of,
+    table_of,
     take_contents,
 )
 from ledger.record.names import IDS_MAX, all_exactly, bounded, exactly, finite, name, names, required, signed
@@ -29,79 +33,80 @@ from ledger.v1 import event_pb2 as pb
 
 _MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 
-_REQUEST_NAMES = fields_of(
+_REQUEST = table_of(
+    "Request",
+    pb.AiRequest.DESCRIPTOR,
     "request",
-    "vendor",
-    "model_requested",
-    "model_answered",
-    "region",
-    "region_source",
-    "endpoint_tier",
-    "deployment",
-    "vendor_account",
-    "vendor_project",
-    "provider_request_id",
-    "finish_reason_raw",
-    "currency",
-    "error_class",
-)
-_REQUEST_COUNTS = fields_of(
-    "request",
-    "tokens_max",
-    "tokens_in",
-    "tokens_out",
-    "tokens_cached",
-    "tokens_reasoning",
-    "latency_ms",
-    "time_to_first_token_ms",
-    "cost_nanos",
-)
-_REQUEST_CONTENTS = fields_of(
-    "request",
-    "system_instructions",
-    "input",
-    "variables",
-    "tool_definitions",
-    "output",
-    "reasoning",
-    "error_text",
+    {
+        **dict.fromkeys(
+            (
+                "vendor",
+                "model_requested",
+                "model_answered",
+                "region",
+                "region_source",
+                "endpoint_tier",
+                "deployment",
+                "vendor_account",
+                "vendor_project",
+                "provider_request_id",
+                "finish_reason_raw",
+                "currency",
+                "error_class",
+            ),
+            name,
+        ),
+        **dict.fromkeys(
+            (
+                "tokens_max",
+                "tokens_in",
+                "tokens_out",
+                "tokens_cached",
+                "tokens_reasoning",
+                "latency_ms",
+                "time_to_first_token_ms",
+                "cost_nanos",
+            ),
+            signed,
+        ),
+        **dict.fromkeys(("temperature", "top_p"), finite),
+        **dict.fromkeys(("seed", "store_requested", "streamed"), as_it_is),
+        "operation": symbol_of("AiOperation"),
+        "finish_reason": symbol_of("FinishReason"),
+        "output_delivered": symbol_of("Delivery"),
+    },
 )
 
 
 def request(body: pb.AiRequest, take: TakeContent) -> Values:
     """A call of a model."""
-    prompts, retrieved, guardrails = body.prompts, body.retrieved, body.guardrails
-    bounded(prompts, "request.prompts")
-    bounded(retrieved, "request.retrieved")
-    bounded(guardrails, "request.guardrails")
-    take_contents(body, _REQUEST_CONTENTS, take)
-    return {
-        **names_in(body, _REQUEST_NAMES),
-        **counts_in(body, _REQUEST_COUNTS),
-        "operation": symbol(body.operation, "AiOperation", "request.operation"),
-        "store_requested": optional(body, "store_requested"),
-        "prompts": [_prompt(each, f"request.prompts[{i}]") for i, each in enumerate(prompts)],
-        "temperature": number(body, "temperature", "request.temperature"),
-        "top_p": number(body, "top_p", "request.top_p"),
-        "seed": optional(body, "seed"),
-        "parameters": _parameters(body.parameters),
-        "retrieved": [_retrieved(each, i, take) for i, each in enumerate(retrieved)],
-        "finish_reason": symbol(body.finish_reason, "FinishReason", "request.finish_reason"),
-        "streamed": optional(body, "streamed"),
-        "guardrails": [
-            {
-                "name": required(each.name, f"request.guardrails[{i}].name"),
-                "version": name(each.version, f"request.guardrails[{i}].version"),
-                "verdict": symbol(each.verdict, "Verdict", f"request.guardrails[{i}].verdict"),
-            }
-            for i, each in enumerate(guardrails)
-        ],
-        "output_delivered": symbol(body.output_delivered, "Delivery", "request.output_delivered"),
-    }
+    values, lists = _REQUEST.read(body, take)
+    for attribute, given in lists:
+        bounded(given, f"request.{attribute}")
+        values[attribute] = _REQUEST_LISTS[attribute](given, take)
+    return values
 
 
-def _parameters(given: Any) -> list[Values]:
-    bounded(given, "request.parameters")
+def _prompts(given: Any, _take: TakeContent) -> list[Values]:
+    return [_prompt(each, f"request.prompts[{i}]") for i, each in enumerate(given)]
+
+
+def _all_retrieved(given: Any, take: TakeContent) -> list[Values]:
+    return [_retrieved(each, i, take) for i, each in enumerate(given)]
+
+
+def _guardrails(given: Any, _take: TakeContent) -> list[Values]:
+    return [
+        {
+            "name": required(each.name, f"request.guardrails[{i}].name"),
+            "version": name(each.version, f"request.guardrails[{i}].version"),
+            "verdict": symbol(each.verdict, "Verdict", f"request.guardrails[{i}].verdict"),
+        }
+        for i, each in enumerate(given)
+    ]
+
+
+def _parameters(given: Any, _take: TakeContent) -> list[Values]:
     parameters = [
         {
             "name": required(each.name, f"request.parameters[{i}].name"),
@@ -138,34 +143,46 @@ def _retrieved(body: pb.RetrievedDocument, i: int, take: TakeContent) -> Values:
     }
 
 
-_TOOL_CALL_NAMES = fields_of(
-    "tool_call", "version", "provider", "destination", "region", "call_id", "grant_id", "error_class"
+_REQUEST_LISTS: dict[str, Callable[[Any, TakeContent], list[Values]]] = {
+    "prompts": _prompts,
+    "parameters": _parameters,
+    "retrieved": _all_retrieved,
+    "guardrails": _guardrails,
+}
+"""Retrieved documents hand over their contents behind those of the request itself."""
+
+_TOOL_CALL = table_of(
+    "ToolCall",
+    pb.ToolCall.DESCRIPTOR,
+    "tool_call",
+    {
+        **dict.fromkeys(
+            ("tool", "version", "provider", "destination", "region", "call_id", "grant_id", "error_class"), name
+        ),
+        "latency_ms": signed,
+        "requested_by_event_id": bytes_of(16),
+        "side_effect": symbol_of("SideEffect"),
+        "outcome": symbol_of("ToolOutcome"),
+    },
 )
-_TOOL_CALL_COUNTS = fields_of("tool_call", "latency_ms")
-_TOOL_CALL_CONTENTS = fields_of("tool_call", "external_effect_id", "intent", "parameters", "result", "error_text")
 
 
 def tool_call(body: pb.ToolCall, take: TakeContent) -> Values:
     """A run of a tool."""
-    bounded(body.data_classes_sent, "tool_call.data_classes_sent")
-    take_contents(body, _TOOL_CALL_CONTENTS, take)
-    approval = body.approval
-    return {
-        **names_in(body, _TOOL_CALL_NAMES),
-        **counts_in(body, _TOOL_CALL_COUNTS),
-        "tool": required(body.tool, "tool_call.tool"),
-        "requested_by_event_id": exactly(body.requested_by_event_id, 16, "tool_call.requested_by_event_id"),
-        "side_effect": symbol(body.side_effect, "SideEffect", "tool_call.side_effect"),
-        "outcome": symbol(body.outcome, "ToolOutcome", "tool_call.outcome"),
-        "approver": name(approval.approver, "tool_call.approval.approver"),
-        "approval_verdict": symbol(approval.verdict, "ApprovalVerdict", "tool_call.approval.verdict"),
-        "approved_at": moment(approval, "decided_at", "tool_call.approval.decided_at"),
-        "data_classes_sent": [
-            symbol(each, "Classification", f"tool_call.data_classes_sent[{i}]")
-            for i, each in enumerate(body.data_classes_sent)
-        ],
-        "external_effect_commitment": None,
-    }
+    values, others = _TOOL_CALL.read(body, take)
+    if values["tool"] is None:
+        raise Rejected("tool_call.tool", "is required")
+    for attribute, given in others:
+        if attribute == "approval":
+            values["approver"] = name(given.approver, "tool_call.approval.approver")
+            values["approval_verdict"] = symbol(given.verdict, "ApprovalVerdict", "tool_call.approval.verdict")
+            values["approved_at"] = moment(given, "decided_at", "tool_call.approval.decided_at")
+        else:
+            bounded(given, f"tool_call.{attribute}")
+            values[attribute] = [
+                symbol(each, "Classification", f"tool_call.{attribute}[{i}]") for i, each in enumerate(given)
+            ]
+    return values
 
 
 def change(body: pb.Change, take: TakeContent) -> Values:

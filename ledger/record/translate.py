@@ -7,13 +7,16 @@ digests), into a content (free text, bytes), or behind a pseudonym (persons; the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from ledger.errors import Rejected
 from ledger.record.bodies import BODIES
-from ledger.record.fields import SYMBOLS, Values, count, fields_of, moment, number, symbol
-from ledger.record.names import bounded, check_no_identifier, exactly, identifier, name, names, signed
+from ledger.record.envelope import ENVELOPE_NAMES, envelope_of
+from ledger.record.fields import Values, symbol
+from ledger.record.names import bounded, check_no_identifier, identifier, may_hold, name
 from ledger.record.payload import BODY_FIELDS
 from ledger.record.schemas import PAYLOAD, text_fields
 from ledger.record.submission import check_event_id
@@ -33,12 +36,14 @@ CLEAR_PERSON_FIELDS = {
 """Body fields that hold accountable people in clear, exempt from the identifier check."""
 
 
-_MEDIA_TYPES = {"text": "text/plain", "data": "application/octet-stream"}
+TEXT_PLAIN = "text/plain"
+_MEDIA_TYPES = {"text": TEXT_PLAIN, "data": "application/octet-stream"}
 """What a content is when the producer does not say; of one that is not here, nothing is known."""
 
+_TEXT = pb.Content.DESCRIPTOR.fields_by_name["text"]
 
-@dataclass(frozen=True, slots=True)
-class ContentInput:
+
+class ContentInput(NamedTuple):
     """One content as submitted. `data` is None where it is kept by reference (`reference` says where) or absent (None).
 
     `persons` are identifiers.
@@ -53,8 +58,7 @@ class ContentInput:
     persons: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(NamedTuple):
     """A submitted event that passed every check.
 
     `envelope` holds every payload field by name, `body` the fields of its body; pseudonyms, commitments and what is the
@@ -75,14 +79,23 @@ class Submission:
 
 @dataclass(slots=True)
 class _Contents:
-    """Collects the contents of one event."""
+    """Collects the contents of one event; `named` are the names that they bring, with their paths."""
 
     event_class: str
     everyone: tuple[str, ...]
     found: list[ContentInput] = field(default_factory=list)
     persons: dict[str, None] = field(default_factory=dict)
+    named: list[tuple[str, str]] = field(default_factory=list)
 
     def take(self, slot: str, path: str, content: pb.Content) -> None:
+        given = content.ListFields()
+        if len(given) == 1 and given[0][0] is _TEXT:  # nearly all are a text and nothing else
+            data = given[0][1].encode("utf-8")
+            self.found.append(ContentInput(slot, path, TEXT_PLAIN, data, None, self.event_class, self.everyone))
+        else:
+            self._take_any(slot, path, content)
+
+    def _take_any(self, slot: str, path: str, content: pb.Content) -> None:
         which = content.WhichOneof("body")
         if which is None:
             raise Rejected(path, "has neither text nor data nor a reference, nor is it declared absent")
@@ -103,93 +116,135 @@ class _Contents:
         declared = self.event_class
         if content.classification:
             declared = symbol(content.classification, "Classification", f"{path}.classification")
-        self.found.append(
-            ContentInput(
-                slot=slot,
-                field=path,
-                media_type=name(content.media_type, f"{path}.media_type") or _MEDIA_TYPES.get(which),
-                data=data,
-                reference=name(content.reference, f"{path}.reference"),
-                declared_class=declared,
-                persons=persons,
-            )
-        )
+        media_type = name(content.media_type, f"{path}.media_type") or _MEDIA_TYPES.get(which)
+        reference = name(content.reference, f"{path}.reference")
+        if media_type and media_type not in _MEDIA_TYPES.values():
+            self.named.append((f"{path}.media_type", media_type))
+        if reference:
+            self.named.append((f"{path}.reference", reference))
+        self.found.append(ContentInput(slot, path, media_type, data, reference, declared, persons))
 
 
 def translate(event: pb.Event) -> Submission:
     """Checks a submitted event and takes it apart. Raises `Rejected` with the field that is wrong."""
-    check_event_id(event.event_id)
+    event_id: bytes = event.event_id
+    check_event_id(event_id)
     kind = event.WhichOneof("body")
     if kind is None:
         raise Rejected("body", "is required: one of " + ", ".join(BODIES))
-    actor_user = (
-        identifier(event.actor.user.identifier, "actor.user.identifier") if event.actor.HasField("user") else None
-    )
-    bounded(event.subjects, "subjects")
-    subjects = tuple(
-        (identifier(each.identifier, f"subjects[{i}].identifier"), name(each.relation, f"subjects[{i}].relation"))
-        for i, each in enumerate(event.subjects)
-    )
-    everyone = tuple(dict.fromkeys([*([actor_user] if actor_user else []), *(each for each, _ in subjects)]))
-    envelope = _envelope(event, kind)
+    actor_user, subjects, everyone = _persons(event)
+    envelope = envelope_of(event, kind)
     contents = _Contents(envelope["declared_class"], everyone)
     if actor_user:
         contents.found.append(_identity("actor.user", actor_user))
     for i, (subject, _) in enumerate(subjects):
         contents.found.append(_identity(f"subjects.{i}", subject))
     body = BODIES[kind](getattr(event, kind), contents.take)
-    persons = tuple(dict.fromkeys([*everyone, *contents.persons]))
+    persons = tuple(dict.fromkeys([*everyone, *contents.persons])) if contents.persons else everyone
     if persons:
-        check_no_identifier(_names_of(envelope, kind, body, contents.found, subjects), persons)
+        _check_names(envelope, kind, body, contents.named, subjects, persons)
     return Submission(
-        event_id=event.event_id,
-        kind=kind,
-        envelope=envelope,
-        body=body,
-        contents=tuple(contents.found),
-        actor_user=actor_user,
-        subjects=subjects,
-        persons=persons,
-        session_id=envelope["session_id"],
+        event_id, kind, envelope, body, tuple(contents.found), actor_user, subjects, persons, envelope["session_id"]
     )
 
 
+Subjects = tuple[tuple[str, str | None], ...]
+"""Identifier and relation of each."""
+
+
+def _persons(event: pb.Event) -> tuple[str | None, Subjects, tuple[str, ...]]:
+    """The acting user, the subjects, and all of them without repeats."""
+    actor = event.actor
+    actor_user = identifier(actor.user.identifier, "actor.user.identifier") if actor.HasField("user") else None
+    if not event.subjects:
+        return actor_user, (), (actor_user,) if actor_user else ()
+    bounded(event.subjects, "subjects")
+    subjects = tuple(
+        (identifier(each.identifier, f"subjects[{i}].identifier"), name(each.relation, f"subjects[{i}].relation"))
+        for i, each in enumerate(event.subjects)
+    )
+    named = dict.fromkeys([*([actor_user] if actor_user else []), *(each for each, _ in subjects)])
+    return actor_user, subjects, tuple(named)
+
+
 def _identity(slot: str, person: str) -> ContentInput:
-    return ContentInput(slot, slot, "text/plain", person.encode("utf-8"), None, "confidential", (person,))
+    return ContentInput(slot, slot, TEXT_PLAIN, person.encode("utf-8"), None, "confidential", (person,))
 
 
 _TEXTS = text_fields(PAYLOAD)
 """By record, the payload fields that hold names (texts, not enums), and what they hold."""
 
 
-def _names_of(
+class _Names(NamedTuple):
+    """Where the names of a record stand: fields of one text, and fields of lists. Accountable people's are left out."""
+
+    texts: tuple[str, ...]
+    lists: tuple[str, ...]
+
+
+def _names_in(record: str, exempt: tuple[str, ...]) -> _Names:
+    fields = [(each, inside) for each, inside in _TEXTS[record] if each not in exempt]
+    return _Names(
+        tuple(each for each, inside in fields if inside is None),
+        tuple(each for each, inside in fields if inside is not None),
+    )
+
+
+def _values_of(fields: tuple[str, ...]) -> Callable[[Values], tuple[Any, ...]]:
+    """What takes these fields out of a record, without a loop."""
+    if len(fields) > 1:
+        return itemgetter(*fields)
+    return lambda values: tuple(values[each] for each in fields)
+
+
+_BODY_NAMES = {kind: _names_in(BODY_FIELDS[kind], CLEAR_PERSON_FIELDS.get(kind, ())) for kind in BODY_FIELDS}
+
+
+_BODY_TEXTS = {kind: _values_of(names.texts) for kind, names in _BODY_NAMES.items()}
+_ENVELOPE_TEXTS = _values_of(tuple(each for each, _ in ENVELOPE_NAMES))
+
+
+def _check_names(
     envelope: Values,
     kind: str,
     body: Values,
-    contents: list[ContentInput],
-    subjects: tuple[tuple[str, str | None], ...],
-) -> Iterator[tuple[str, str]]:
-    """Every submitted name that goes into the payload, with its path; accountable people's are left out."""
-    for attribute, path in _ENVELOPE_PATHS:
+    named: list[tuple[str, str]],
+    subjects: Subjects,
+    persons: tuple[str, ...],
+) -> None:
+    """Refuses names that hold a person's identifier.
+
+    All names are looked at as one text; only when something may be in there are they looked at one by one.
+    """
+    texts = [*filter(None, _ENVELOPE_TEXTS(envelope)), *filter(None, _BODY_TEXTS[kind](body))]
+    more = list(named)
+    if envelope["derived_fields"]:
+        more += [(f"derived_fields[{i}]", each) for i, each in enumerate(envelope["derived_fields"])]
+    if subjects:
+        more += [(f"subjects[{i}].relation", relation) for i, (_, relation) in enumerate(subjects) if relation]
+    for attribute in _BODY_NAMES[kind].lists:
+        if body[attribute]:
+            more += _texts_in({attribute: body[attribute]}, BODY_FIELDS[kind], kind)
+    texts += [text for _, text in more]
+    if may_hold("\x00".join(texts), persons):
+        check_no_identifier([*_single_names(envelope, kind, body), *more], persons)
+
+
+def _single_names(envelope: Values, kind: str, body: Values) -> Iterator[tuple[str, str]]:
+    """Path and name of each field that holds one."""
+    for attribute, path in ENVELOPE_NAMES:
         if envelope[attribute]:
             yield path, envelope[attribute]
-    for i, each in enumerate(envelope["derived_fields"]):
-        yield f"derived_fields[{i}]", each
-    for i, (_, relation) in enumerate(subjects):
-        if relation:
-            yield f"subjects[{i}].relation", relation
-    yield from _texts_in(body, BODY_FIELDS[kind], kind, CLEAR_PERSON_FIELDS.get(kind, ()))
-    for content in contents:
-        if content.media_type and content.media_type not in _MEDIA_TYPES.values():
-            yield f"{content.field}.media_type", content.media_type
-        if content.reference:
-            yield f"{content.field}.reference", content.reference
+    for attribute in _BODY_NAMES[kind].texts:
+        if body[attribute]:
+            yield f"{kind}.{attribute}", body[attribute]
 
 
-def _texts_in(values: Values, record: str, path: str, exempt: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
+def _texts_in(values: Values, record: str, path: str) -> Iterator[tuple[str, str]]:
+    """Path and text of every text in `values`, which may lack fields of the record."""
     for attribute, inside in _TEXTS[record]:
-        value = values[attribute]
-        if not value or attribute in exempt:
+        value = values.get(attribute)
+        if not value:
             continue
         if inside is None:
             yield f"{path}.{attribute}", value
@@ -199,78 +254,3 @@ def _texts_in(values: Values, record: str, path: str, exempt: tuple[str, ...] = 
         else:
             for i, each in enumerate(value):
                 yield from _texts_in(each, inside, f"{path}.{attribute}[{i}]")
-
-
-def _prefixed(prefix: str, path: str, *attributes: str) -> tuple[tuple[str, str, str], ...]:
-    """Payload field, attribute and path of each name in a group of the envelope."""
-    return tuple((prefix + attribute, attribute, where) for attribute, where in fields_of(path, *attributes))
-
-
-_ENVELOPE_NAMES = {
-    "producer": _prefixed("producer_", "producer", "service", "version", "environment", "instance"),
-    "actor": (
-        *_prefixed("actor_", "actor", "service", "agent", "agent_version"),
-        *_prefixed("", "actor", "role", "grant_id", "grant_scope", "credential_id", "identity_attribute"),
-    ),
-    "story": _prefixed("", "story", "session_id", "correlation_id"),
-    "purpose": _prefixed("", "purpose", "ai_system_id", "use_case_id", "purpose"),
-    "policy_decision": _prefixed("decision_", "policy_decision", "policy_id", "policy_revision", "rule"),
-}
-"""Group of the envelope to its names."""
-
-_ENVELOPE_PATHS = (
-    ("actor_user_relation", "actor.user.relation"),
-    *((attribute, path) for group in _ENVELOPE_NAMES.values() for attribute, _, path in group),
-)
-_NOTHING: Values = dict.fromkeys(each["name"] for each in PAYLOAD.definition["fields"])
-"""Every payload field, null. A copy of it never grows, here or in `assemble`."""
-
-
-def _phase(number: int) -> str:
-    """Unset is `single`: an event that does not say it is a part of an operation is whole."""
-    phases = SYMBOLS["Phase"]
-    if not 0 <= number <= len(phases):
-        raise Rejected("phase", f"unknown value {number}, expected 0 to {len(phases)}")
-    return phases[max(number, 1) - 1]
-
-
-def _envelope(event: pb.Event, kind: str) -> Values:
-    producer, actor, story = event.producer, event.actor, event.story
-    phase = _phase(event.phase)
-    operation_id = exactly(event.operation_id, 16, "operation_id")
-    if phase != "single" and operation_id is None:
-        raise Rejected("operation_id", f"is required for phase {phase}: it joins the phases of one operation")
-    sampling = number(producer, "declared_sampling", "producer.declared_sampling")
-    if sampling is not None and not 0 < sampling <= 1:
-        raise Rejected("producer.declared_sampling", "expected a fraction above 0, at most 1")
-    envelope = _NOTHING.copy()
-    for group, texts in _ENVELOPE_NAMES.items():
-        if event.HasField(group):
-            message = getattr(event, group)
-            for payload_field, attribute, path in texts:
-                if value := getattr(message, attribute):
-                    envelope[payload_field] = name(value, path)
-    ordinal = story.session_ordinal if story.HasField("session_ordinal") else None
-    envelope.update(
-        event_id=event.event_id,
-        kind=kind,
-        phase=phase,
-        operation_id=operation_id,
-        amends_event_id=exactly(event.amends_event_id, 16, "amends_event_id"),
-        occurred_at=moment(event, "occurred_at", "occurred_at"),
-        producer_boot_id=exactly(producer.boot_id, 16, "producer.boot_id"),
-        producer_sequence=signed(producer.sequence, "producer.sequence") or None,
-        capture_path=symbol(producer.capture_path, "CapturePath", "producer.capture_path"),
-        declared_sampling=sampling,
-        dropped_count=count(producer, "dropped_count", "producer.dropped_count"),
-        derived_fields=names(event.derived_fields, "derived_fields"),
-        actor_user_relation=name(actor.user.relation, "actor.user.relation"),
-        identity_source=symbol(actor.identity_source, "IdentitySource", "actor.identity_source"),
-        session_ordinal=None if ordinal is None else signed(ordinal, "story.session_ordinal"),
-        parent_event_id=exactly(story.parent_event_id, 16, "story.parent_event_id"),
-        trace_id=exactly(story.trace_id, 16, "story.trace_id"),
-        span_id=exactly(story.span_id, 8, "story.span_id"),
-        decision=symbol(event.policy_decision.verdict, "Verdict", "policy_decision.verdict"),
-        declared_class=symbol(event.classification, "Classification", "classification"),
-    )
-    return envelope

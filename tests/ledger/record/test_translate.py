@@ -57,6 +57,13 @@ def test_every_kind_is_translated() -> None:
     assert {field.name for field in pb.Event.DESCRIPTOR.oneofs_by_name["body"].fields} == set(KINDS)
 
 
+@named([path for path in fields(F.TYPE_BOOL, F.TYPE_INT64) if path[-1].name != "absent"])
+@pytest.mark.parametrize("value", [0, 1])
+def test_what_protobuf_has_checked_is_taken_as_it_is(path: Path, value: int) -> None:
+    """Booleans and signed numbers, zero and false among them, stand in the body as they were sent."""
+    assert translate(event_with(path, value)).body[path[-1].name] == value
+
+
 @named(NAME_PATHS)
 def test_a_control_character_is_refused_in_every_name(path: Path) -> None:
     """No name field of any message lets a NUL through, and the refusal names the field."""
@@ -311,3 +318,34 @@ def test_an_expiry_is_of_a_month(month: str) -> None:
     event = pb.Event(event_id=EVENT_ID)
     event.expiry.retention_class, event.expiry.month = "short", month
     assert refusal(event).field == "expiry.month"
+
+
+def test_contents_come_in_the_order_of_their_fields() -> None:
+    """The order of contents is part of the payload: persons, then the body's by number, then what was retrieved."""
+    event = a_request()
+    event.request.retrieved.add().text.text = "a document"
+    for slot in ("error_text", "output", "tool_definitions", "variables", "system_instructions", "reasoning"):
+        getattr(event.request, slot).text = slot
+    assert [content.slot for content in translate(event).contents] == [
+        "actor.user",
+        "subjects.0",
+        "system_instructions",
+        "input",
+        "variables",
+        "tool_definitions",
+        "output",
+        "reasoning",
+        "error_text",
+        "retrieved.0.text",
+    ]
+    call = pb.Event(event_id=EVENT_ID)
+    call.tool_call.tool = "refund"
+    for slot in ("error_text", "result", "parameters", "intent", "external_effect_id"):
+        getattr(call.tool_call, slot).text = slot
+    assert [content.slot for content in translate(call).contents] == [
+        "external_effect_id",
+        "intent",
+        "parameters",
+        "result",
+        "error_text",
+    ]
