@@ -2,7 +2,8 @@
 
 The order is the promise: compute, publish the Access, wait until it is durable, give the answer. When the ledger cannot
 take the Access now, the answer is not given (`Unavailable`): nobody reads unrecorded. A query that failed shows nothing
-and leaves nothing, but for SQL, whose error messages can quote what they stumbled over.
+and leaves nothing, but for SQL, whose error messages can quote what they stumbled over. The command line makes one
+exception, on a home that can't be written: metadata is given there unrecorded, contents never (`query.cli.answering`).
 
 The query's own text is a content of the Access. Persons do not stand in it: an identifier asked for is replaced by its
 pseudonym, in SQL every quoted text that is a person's identifier; e-mail addresses are taken out of SQL even where no

@@ -11,6 +11,9 @@
   without.
 - A schema newer than this build's is refused: what it added would be missed.
 
+- **Read where it cannot be written**: on a file or folder that this user can't write, `open` reads and changes nothing,
+  not even beside the file; `write()` is then `Unavailable`. `ledger.keys.read_only` says how.
+
 `read()` is one snapshot; `write()` one transaction that has the write lock from its start (BEGIN IMMEDIATE) and is
 durable when the block ends, or has not happened when it raises. Each uses a connection of its own, so readers never
 wait for a writer's sync. Both may be called from any thread. Not across a fork, as SQLite says.
@@ -32,6 +35,7 @@ from typing import NoReturn, Self
 
 from ledger.errors import IntegrityError, Misconfigured, Unavailable
 from ledger.keys.master import require_private, sync_folder
+from ledger.keys.read_only import ReadOnlyFile, is_writable
 from ledger.keys.schema import APPLICATION_ID, SCHEMA_VERSION, TABLES
 
 BUSY_TIMEOUT_MS = 5_000
@@ -45,11 +49,17 @@ _SCHEMA_NAME = "schema_version"
 class KeyDatabase:
     """One open key database. Make one with `create` or `open`, end it with `close`."""
 
-    def __init__(self, path: Path, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
+    def __init__(self, path: Path, busy_timeout_ms: int = BUSY_TIMEOUT_MS, *, read_only: bool = False) -> None:
         self.path = path
+        self._still: ReadOnlyFile | None = None
+        self._writer: sqlite3.Connection | None = None
         self._busy_timeout_ms = busy_timeout_ms
         self._read_lock, self._write_lock = Lock(), Lock()
         with self._errors():
+            if read_only:
+                self._still = ReadOnlyFile(path, busy_timeout_ms)
+                self._reader = self._still.connect()
+                return
             self._writer = self._connect()
             try:
                 self._reader = self._connect()
@@ -82,13 +92,16 @@ class KeyDatabase:
         return database
 
     @classmethod
-    def open(cls, path: Path, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> Self:
-        """An existing database; `Misconfigured` when it is absent, open to others or of another schema."""
+    def open(cls, path: Path, busy_timeout_ms: int = BUSY_TIMEOUT_MS, *, read_only: bool | None = None) -> Self:
+        """An existing database; `Misconfigured` when it is absent, open to others or of another schema.
+
+        `read_only`: only read it; None: only where it can't be written.
+        """
         try:
             require_private(path, os.stat(path))
         except OSError as error:
             raise Misconfigured(f"{path}: cannot open the key store: {error.strerror}") from None
-        database = cls(path, busy_timeout_ms)
+        database = cls(path, busy_timeout_ms, read_only=not is_writable(path) if read_only is None else read_only)
         try:
             with database.read() as rows:
                 found = database._schema_version(rows)
@@ -104,12 +117,19 @@ class KeyDatabase:
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """One snapshot of the store."""
-        with self._read_lock, self._errors(), self._transaction(self._reader, "BEGIN") as rows:
-            yield rows
+        with self._read_lock, self._errors():
+            if self._still is not None:
+                self._reader = self._still.current(self._reader)
+            with self._transaction(self._reader, "BEGIN") as rows:
+                yield rows
+            if self._still is not None:
+                self._still.check()
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
         """One transaction, durable when the block ends; nothing of it stays when the block raises."""
+        if self._writer is None:
+            raise Unavailable(f"key store {self.path}: was opened for reading only; it can't be written here")
         with self._write_lock, self._errors(), self._transaction(self._writer, "BEGIN IMMEDIATE") as rows:
             yield rows
 
@@ -117,7 +137,8 @@ class KeyDatabase:
         """Close both connections. The last one to leave folds the write-ahead log into the database."""
         with self._read_lock, self._write_lock:
             self._reader.close()
-            self._writer.close()
+            if self._writer is not None:
+                self._writer.close()
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(

@@ -3,6 +3,11 @@
 The access is recorded through the gateway at `--to`. Without it the command runs a gateway of its own, on a free port
 of the loopback interface and only for this one event: so the access lands in this home's event log whatever runs, or
 does not run, on this machine. It is sealed like every event, once a sealer runs.
+
+A home that this user can't write (a read-only mount, a snapshot) can't take the access. There, without `--to`, an
+answer that opened a content is refused (`Unavailable`, exit code 3); metadata and proofs are given, and a line on
+standard error says that this was not recorded: whoever can read these files can read as much without asking. Derived
+files are then kept in memory or in a temporary folder. With `--to` everything is as ever.
 """
 
 from __future__ import annotations
@@ -15,6 +20,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit
 
 import click
 
@@ -22,8 +28,9 @@ from ledger.cli.options import Command, home_option, json_option, open_home, ten
 from ledger.cli.running import run
 from ledger.errors import Unavailable
 from ledger.gateway.server import run_gateway
-from ledger.home import Home
+from ledger.home import Home, OpenKeys
 from ledger.keys.process import ProcessKey
+from ledger.keys.read_only import is_writable
 from ledger.v1 import event_pb2 as pb
 from query.access import GatewayPublisher, Reader
 from query.opening import sources
@@ -59,8 +66,9 @@ async def _answer(asked: Asked, question: Callable[[Queries, Reader], Awaitable[
     home = open_home(asked.home)
     config = home.config()
     with home.keys(config) as keys:
-        publisher = _Publisher(home, asked.to, ProcessKey.of(keys.database, keys.master))
-        queries = Queries(sources(config, keys), publisher, QueryLimits.of(config.query), workers=1)
+        queries = Queries(
+            sources(config, keys), _Publisher(home, keys, asked.to), QueryLimits.of(config.query), workers=1
+        )
         try:
             return await question(queries, who)
         finally:
@@ -68,21 +76,41 @@ async def _answer(asked: Asked, question: Callable[[Queries, Reader], Awaitable[
 
 
 class _Publisher:
-    """Publishes to the gateway that was named, else to one of its own."""
+    """Publishes to the gateway that was named, else to one of its own; for a home that can't be written, see above."""
 
-    def __init__(self, home: Home, to: str | None, process_key: ProcessKey) -> None:
+    def __init__(self, home: Home, keys: OpenKeys, to: str | None) -> None:
         self._home = home
+        self._keys = keys
         self._to = to
-        self._process_key = process_key
 
     async def publish(self, tenant: str, event: pb.Event) -> None:
         """See `query.access.AccessPublisher`."""
+        if self._to is None and not _can_record(self._home):
+            if event.access.contents_decrypted:
+                raise Unavailable(
+                    f"{self._home.path} can't be written, so the access could not be recorded and the contents are not "
+                    "shown: name a running gateway with --to, or ask for metadata only"
+                )
+            click.echo("note: this home can't be written; the reading of its metadata was not recorded", err=True)
+            return
+        # Only now: a store that can't be written may have no process key yet, and above none is needed.
+        process_key = await asyncio.to_thread(ProcessKey.of, self._keys.database, self._keys.master)
         async with _gateway(self._home, self._to) as address:
-            publisher = GatewayPublisher(address, self._process_key)
+            publisher = GatewayPublisher(address, process_key)
             try:
                 await publisher.publish(tenant, event)
             finally:
                 await publisher.close()
+
+
+def _can_record(home: Home) -> bool:
+    """Whether a gateway of our own could record anything: the key store and an embedded event log can be written."""
+    ledger = home.config().ledger
+    files = [ledger.key_store]
+    url = urlsplit(ledger.event_log)
+    if url.scheme == "sqlite":
+        files.append(home.path / unquote(url.path))
+    return all(is_writable(each) for each in files)
 
 
 @asynccontextmanager
@@ -128,7 +156,10 @@ def question_options(command: Command) -> Command:
         click.option("--role", default="", help="In which role, recorded."),
         click.option("--reader", help="Who reads, recorded. Default: your user name."),
         click.option(
-            "--to", metavar="HOST:PORT", help="Record the access through this gateway. Default: one of its own."
+            "--to",
+            metavar="HOST:PORT",
+            help="Record the access through this gateway. Default: one of its own; contents of a home that can't be "
+            "written are shown with --to only.",
         ),
         tenant_option,
         home_option,
