@@ -189,6 +189,7 @@ class BulkLane(SendingLane):
         with engine.gate:
             if stored:
                 engine.core.stored(batch)
+                engine.progressed_at = time.monotonic()
             else:
                 engine.core.failed(batch, time.monotonic())
             engine.gate.notify()

@@ -204,6 +204,7 @@ class Core(Books):
                 rejections.append(self._reject(item, result.field, result.reason))
             else:
                 # RETRY, and what a newer gateway may say that this client does not know.
+                item.sent = True
                 again.append(item)
                 continue
             self._release(item)
@@ -213,9 +214,14 @@ class Core(Books):
         line.width = min(line.width * 2, self._limits.batch_events_max)
         return Settlement(tuple(each for each in receipts if each), tuple(rejections), len(again))
 
-    def failed(self, batch: Batch, now: float) -> None:
-        """The call failed: its events go back to the front, but for those past their deadline."""
+    def failed(self, batch: Batch, now: float, *, sent: bool = False) -> None:
+        """The call failed: its events go back to the front, but for those past their deadline.
+
+        `sent`: the gateway may have them all the same.
+        """
         self._lines[batch.lane].land(batch)
+        for item in batch.items:
+            item.sent = item.sent or sent
         self.counts["events_retried"] += len(batch.items)
         self._return(batch.lane, batch.items, now)
 
@@ -274,11 +280,15 @@ class Core(Books):
                 return False
         return True
 
-    def abandon(self) -> None:
+    def abandon(self) -> list[Item]:
         """Drops everything that waits, as a close that ran out of time does; a marker may declare it."""
+        dropped = []
         for line in self._lines.values():
             while line.waiting:
-                self._leave(line.pop(), "closed")
+                item = line.pop()
+                self._leave(item, "closed")
+                dropped.append(item)
+        return dropped
 
     def flight(self, lane: Lane) -> Batch | None:
         """The lane's batch in flight."""

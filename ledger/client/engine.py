@@ -6,7 +6,9 @@ returns. Everything else (sending, sealing, disk, callbacks, log lines) runs in 
 with the first event; see `lanes`.
 
 The end. `close` sends what is left, then the marker; at the end of its time it stores what is left in the spool if
-there is one, and drops it if not. `emit` after that counts as unusable.
+there is one, and drops it if not. `emit` after that counts as unusable. What is left behind then, marker included, is
+told in one line of two numbers: *dropped* events were never sent; *unacknowledged* ones were, and no answer came that
+settles them: the ledger may have them.
 """
 
 from __future__ import annotations
@@ -18,13 +20,13 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ledger.client.bulk_lane import BulkLane
 from ledger.client.core import Core
 from ledger.client.gate import Gate
-from ledger.client.items import Fate, Lane, Waiter
+from ledger.client.items import Fate, Item, Lane, Waiter
 from ledger.client.lanes import DurableLane, Reports
 from ledger.client.markers import closed_marker
 from ledger.client.notices import Notices
@@ -50,6 +52,14 @@ MARKER_MAX_S = 1.0
 """What `close` keeps of its time for the marker: a share of it, at most so long."""
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a close waits without progress, before the end of its time: `idle_s`, counted from `since` at first."""
+
+    idle_s: float
+    since: float
+
+
 class Engine:
     """See the module. Public methods may be called from any thread."""
 
@@ -67,6 +77,7 @@ class Engine:
         self.spool = spool_of(options, self.boot_id)
         self.stopping = False
         self.closing = False
+        self.progressed_at = 0.0
         self._marked = False
         self._aside: deque[Prepared] = deque()
         self._unusable: list[None] = []
@@ -149,9 +160,17 @@ class Engine:
             spool = self.spool if self._threads else None
             return self._wait(lambda: self.core.settled(through) and (spool is None or spool.empty), end)
 
-    def close(self, timeout_s: float) -> bool:
+    def hurry(self) -> None:
+        """Lets nothing linger that was emitted before."""
+        with self._from_outside():
+            self.take_aside()
+            self.core.hurry()
+            self.gate.notify()
+
+    def close(self, timeout_s: float, patience: Patience | None = None) -> bool:
         """See the module. True when everything was answered or stands in the spool. May be called again."""
         end = time.monotonic() + timeout_s
+        dropped: list[Item] = []
         with self._from_outside():
             if self.closing:
                 return self.core.held_events == 0
@@ -159,22 +178,26 @@ class Engine:
             self.closing = True
             through = self.core.hurry()
             self.gate.notify()
-            marker_s = min(MARKER_MAX_S, timeout_s * MARKER_SHARE)
-            if not self._wait(lambda: self.core.settled(through), end - marker_s) and not self._bulk.can_store():
-                # The marker says so, if it still gets through.
-                self.core.abandon()
+            marker_s = MARKER_SHARE * (timeout_s if patience is None else min(timeout_s, patience.idle_s))
+            marker_s = min(MARKER_MAX_S, marker_s)
+            sooner = None if patience is None else Patience(patience.idle_s - marker_s, patience.since)
+            if not self._wait(lambda: self.core.settled(through), end - marker_s, sooner):
+                end = min(end, time.monotonic() + marker_s)
+                if not self._bulk.can_store():
+                    # The marker says so, if it still gets through.
+                    dropped += self.core.abandon()
             if self.core.sequence > 0:
                 self.offer_own(closed_marker())
                 self._marked = True
                 through = self.core.hurry()
                 self.gate.notify()
-                self._wait(lambda: self.core.settled(through), end)
+                self._wait(lambda: self.core.settled(through), end, patience)
             # What stands in the spool is safe; while the gateway answers, it may as well go now.
             spool = self.spool
-            self._wait(lambda: spool is None or spool.empty or self._bulk.away_since is not None, end)
-        return self._stop()
+            self._wait(lambda: spool is None or spool.empty or self._bulk.away_since is not None, end, patience)
+        return self._stop(dropped)
 
-    def _stop(self) -> bool:
+    def _stop(self, dropped: list[Item]) -> bool:
         """Ends threads and channel, stores or drops what is left. Whether nothing was dropped."""
         with self.gate:
             self.stopping = True
@@ -185,12 +208,19 @@ class Engine:
         if not any(thread.is_alive() for thread in self._threads.values()):
             self._bulk.finish()
         with self.gate:
-            left = self.core.held_events
-            self.core.abandon()
+            # What a thread that hangs still holds was sent.
+            unacknowledged = self.core.in_flight
+            dropped += self.core.abandon()
         self.tell()
-        if left:
-            self.notices.warn("left", f"closed with {left} events unsent to {self.options.to}; they are lost")
-        return left == 0
+        unacknowledged += sum(item.sent for item in dropped)
+        unsent = sum(not item.sent for item in dropped)
+        if dropped or unacknowledged:
+            self.notices.warn(
+                "left",
+                f"closed: dropped {unsent}, unacknowledged {unacknowledged} events for {self.options.to}"
+                + ("; the ledger may have those that are unacknowledged" if unacknowledged else ""),
+            )
+        return not dropped and not unacknowledged
 
     def stats(self) -> ClientStats:
         """What was counted so far. Takes no lock: each counter is right, their sum may be one event off."""
@@ -257,9 +287,12 @@ class Engine:
         else:
             self._threads[lane] = thread
 
-    def _wait(self, reached: Callable[[], bool], end: float) -> bool:
+    def _wait(self, reached: Callable[[], bool], end: float, patience: Patience | None = None) -> bool:
         while not reached():
-            left = end - time.monotonic()
+            until = end
+            if patience is not None:
+                until = min(end, max(patience.since, self.progressed_at) + patience.idle_s)
+            left = until - time.monotonic()
             if left <= 0 or not self._threads:
                 return False
             self.gate.wait(left)

@@ -67,7 +67,10 @@ Waiter = Future[Acknowledgement]
 
 @dataclass(slots=True, eq=False)
 class Item:
-    """One event in the queue. `wire` is final. A `copy` is a second sending of an event that was already counted."""
+    """One event in the queue. `wire` is final. A `copy` is a second sending of an event that was already counted.
+
+    `sent`: it was part of a call that did not take it for certain, nor refuse it: the ledger may have it.
+    """
 
     sequence: int
     event_id: bytes
@@ -76,6 +79,7 @@ class Item:
     entered: float
     waiter: Waiter | None = None
     copy: bool = False
+    sent: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

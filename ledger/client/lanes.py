@@ -10,8 +10,9 @@ events are rejected. A single failed call is not worth a line.
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from google.protobuf.message import DecodeError
 
@@ -60,10 +61,10 @@ class Reports:
                 self._notices.call("on_rejected", self._options.on_rejected, each)
 
 
-class SendingLane:
+class SendingLane(ABC):
     """What both lanes do with a batch."""
 
-    lane: Lane
+    lane: ClassVar[Lane]
 
     def __init__(self, engine: Engine, backoff_longest_ms: int) -> None:
         options = engine.options
@@ -81,9 +82,9 @@ class SendingLane:
             except Exception as error:
                 self._recover(error)
 
+    @abstractmethod
     def step(self) -> None:
         """Waits for the next thing to do and does it."""
-        raise NotImplementedError
 
     def _recover(self, error: Exception) -> None:
         """A fault of the client's own: events in flight go back, the thread goes on after a pause."""
@@ -92,7 +93,7 @@ class SendingLane:
         with engine.gate:
             batch = engine.core.flight(self.lane)
             if batch is not None:
-                engine.core.failed(batch, time.monotonic())
+                engine.core.failed(batch, time.monotonic(), sent=True)
             if not engine.stopping:
                 engine.gate.wait(MISHAP_PAUSE_S)
 
@@ -155,6 +156,7 @@ class SendingLane:
         """The gateway is there."""
         self.backoff.succeeded()
         self.away_since = None
+        self.engine.progressed_at = time.monotonic()
 
     def _settle_failure(self, batch: Batch, failure: Failure) -> None:
         core, now = self.engine.core, time.monotonic()
@@ -171,9 +173,11 @@ class SendingLane:
             else:
                 if kind in (FailureKind.REFUSED, FailureKind.TOO_LARGE):
                     core.narrow(batch)
-                core.failed(batch, now)
+                core.failed(batch, now, sent=not failure.never_sent)
                 self.failed(failure, refused=kind is FailureKind.REFUSED)
             self.engine.gate.notify()
+            if rejections:
+                self.engine.progressed_at = now
         self.engine.tell()
         self.engine.reports.rejections(rejections)
         self.report_away(failure)

@@ -3,7 +3,8 @@
 Fork: every open client is made quiet before, goes on in the parent, and begins anew in the child. `multiprocessing`
 children end without `atexit`; they run `multiprocessing.util`'s finalizers instead, so closing is registered there too.
 
-End: all open clients share one deadline. Nothing here raises: a client must not break the program it serves.
+End: all open clients send at the same time; they share one deadline, and the moment from which each is counted as being
+without progress. Nothing here raises: a client must not break the program it serves.
 """
 
 from __future__ import annotations
@@ -87,10 +88,12 @@ def _finalize(_: object) -> None:
 
 
 def _at_exit() -> None:
-    end = time.monotonic() + max((client.options.exit_timeout_s for client in _open_clients()), default=0.0)
+    began = time.monotonic()
+    end = began + max((client.options.exit_timeout_s for client in _open_clients()), default=0.0)
+    _each("at exit", "before_exit")
     for client in _open_clients():
         try:
-            client.at_exit(max(0.0, end - time.monotonic()))
+            client.at_exit(began, end)
         except Exception as error:
             LOGGER.warning("at exit: a client failed with %s", type(error).__name__)
     _clients.clear()

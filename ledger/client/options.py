@@ -58,6 +58,7 @@ class Settings(TypedDict, total=False):
     receipts_path: str | os.PathLike[str] | None
     on_receipt: Callable[[bytes], None] | None
     on_rejected: Callable[[Rejection], None] | None
+    exit_idle_s: float
     exit_timeout_s: float
     log_interval_s: float
     strict: bool
@@ -99,7 +100,9 @@ class Options:
       on_receipt, on_rejected
                             called from the client's threads; what they raise is logged
     The rest:
-      exit_timeout_s        what interpreter shutdown may wait for the last events
+      exit_idle_s           interpreter shutdown waits for the last events while some are answered (or stored in the
+                            spool); it gives up when none was for so long
+      exit_timeout_s        and never waits longer than this, however it goes; of all clients together
       log_interval_s        one line of each kind in so long
       strict                emit raises (TypeError, Unavailable) where it would count; for tests
     """
@@ -133,7 +136,8 @@ class Options:
     receipts_path: str | os.PathLike[str] | None = None
     on_receipt: Callable[[bytes], None] | None = field(default=None, repr=False)
     on_rejected: Callable[[Rejection], None] | None = field(default=None, repr=False)
-    exit_timeout_s: float = 2.0
+    exit_idle_s: float = 2.0
+    exit_timeout_s: float = 10.0
     log_interval_s: float = 60.0
     strict: bool = False
 
@@ -196,6 +200,7 @@ _BOUNDS: tuple[tuple[str, float, float], ...] = (
     ("spool_bytes_max", KIB, 1024 * GIB),
     ("spool_segment_bytes", KIB, 256 * MIB),
     ("spool_after_ms", 0, 600_000),
+    ("exit_idle_s", 0, 600),
     ("exit_timeout_s", 0, 600),
     ("log_interval_s", 0, _YEAR_S),
 )

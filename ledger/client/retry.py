@@ -36,6 +36,9 @@ class FailureKind(Enum):
     INTERRUPTED = "interrupted"
 
 
+NOT_STARTED = "the call could not start"
+_NOT_SENT = ("failed to connect to all addresses", NOT_STARTED)
+
 _KINDS = {
     "INVALID_ARGUMENT": FailureKind.REFUSED,
     "OUT_OF_RANGE": FailureKind.REFUSED,
@@ -55,6 +58,14 @@ class Failure:
     code: str
     detail: str = ""
     retry_after_ms: int | None = None
+
+    @property
+    def never_sent(self) -> bool:
+        """Whether it is certain that nothing of the call left this process.
+
+        gRPC has no status for that, only words; where it finds others, it is not certain.
+        """
+        return self.code == "UNAVAILABLE" and self.detail.startswith(_NOT_SENT)
 
 
 MALFORMED = Failure(FailureKind.AWAY, "MALFORMED_ANSWER")

@@ -3,19 +3,21 @@
 Forks. A forked child gets a stream of its own: new boot id, empty queue, new channel, new part of the spool. What
 waited at the fork is the parent's, and the parent goes on; see `transport` on what happens to calls in flight.
 
-The end of the interpreter. Clients that nobody closed are closed then, within `exit_timeout_s`. A process killed by a
-signal without a handler (SIGTERM, by default) gives no such chance: what was in memory is lost, and the missing
-close marker says so. Close the client in the handler, or use a spool.
+The end of the interpreter. Clients that nobody closed are closed then: for as long as events are still answered, at
+most `exit_timeout_s`, and no longer than `exit_idle_s` without an answer. A process killed by a signal that has no
+handler (SIGTERM, by default) gives no such chance: what was in memory is lost, and the missing close marker says so.
+Close the client in the handler, or use a spool.
 """
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import TimeoutError as FutureTimeout
 from types import TracebackType
 from typing import Self, Unpack
 
 from ledger.client import lifecycle
-from ledger.client.engine import Engine
+from ledger.client.engine import Engine, Patience
 from ledger.client.items import Acknowledgement, Waiter
 from ledger.client.options import Options, Settings
 from ledger.client.stats import ClientStats
@@ -125,6 +127,11 @@ class Client:
         inherited.forsake()
         self._engine = Engine(self._options, takes_over=False)
 
-    def at_exit(self, timeout_s: float) -> None:
-        """At the interpreter's end."""
-        self._engine.close(min(timeout_s, self._options.exit_timeout_s))
+    def before_exit(self) -> None:
+        """At the interpreter's end, before the first client is waited for: nothing lingers any more."""
+        self._engine.hurry()
+
+    def at_exit(self, began: float, end: float) -> None:
+        """At the interpreter's end, which `began` then: closes, by `end` of the monotonic clock."""
+        left_s = max(0.0, min(end, began + self._options.exit_timeout_s) - time.monotonic())
+        self._engine.close(left_s, Patience(self._options.exit_idle_s, began))

@@ -29,7 +29,7 @@ from typing import Any
 import grpc
 
 from ledger.client.options import MESSAGE_BYTES_MAX, Options, is_local
-from ledger.client.retry import Failure, FailureKind, failure
+from ledger.client.retry import NOT_STARTED, Failure, FailureKind, failure
 
 GRACE_S = 5.0
 """After a call's deadline, before it is given up as never answered by gRPC itself."""
@@ -74,7 +74,7 @@ class Transport:
                 self._calls.add(call)
         except Exception as error:
             # The token's function failed, or no thread was to be had at interpreter shutdown: nothing was sent.
-            return Failure(FailureKind.AWAY, "UNAVAILABLE", f"the call could not start: {type(error).__name__}")
+            return Failure(FailureKind.AWAY, "UNAVAILABLE", f"{NOT_STARTED}: {type(error).__name__}")
         call.add_done_callback(lambda done: self._finish(done, answer))
         del call
         try:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import time
+from typing import Any
 
 import pytest
 
+from ledger.v1 import ingest_pb2 as pb
 from ledger.v1.event_pb2 import OPERATION_ACTION_PRODUCER_CLOSED
 from tests.ledger.client.gateway import ScriptedGateway, hangs
 
@@ -15,6 +18,12 @@ HEAD = """
 import sys, time
 from ledger.client import Client, AsyncClient, request
 """
+
+
+async def takes_a_while(gateway: ScriptedGateway, request: pb.PublishRequest, _: Any) -> pb.PublishResponse:
+    """A gateway that is slow, and takes everything."""
+    await asyncio.sleep(0.2)
+    return gateway.accept(request.events)
 
 
 def run(program: str, *arguments: str) -> tuple[subprocess.CompletedProcess[str], float]:
@@ -50,7 +59,8 @@ time.sleep(0.2)
     done, took = run(program)
     assert done.returncode == 0
     assert "Traceback" not in done.stderr
-    assert "1001 events unsent" in done.stderr or "events unsent" in done.stderr
+    # The marker is the last of them. Nothing listened, so nothing can have arrived.
+    assert "closed: dropped 1001, unacknowledged 0 events" in done.stderr
     assert took < 10
 
 
@@ -65,6 +75,50 @@ time.sleep(0.3)
     done, took = run(program, gateway.address)
     assert (done.returncode, "Traceback" in done.stderr) == (0, False)
     assert took < 10
+
+
+def test_exit_waits_while_events_are_answered(gateway: ScriptedGateway) -> None:
+    """A backlog that takes several times `exit_idle_s` is sent to the end, because answers keep coming."""
+    gateway.script.extend([takes_a_while] * 12)
+    program = """
+client = Client(sys.argv[1], "acme", batch_events_max=10, linger_ms=60_000, exit_idle_s=1.5, exit_timeout_s=60)
+for _ in range(120):
+    client.emit(request(vendor="v"))
+"""
+    done, took = run(program, gateway.address)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert gateway.sequences == list(range(1, 122))
+    assert took > 1.5
+
+
+def test_exit_gives_up_without_progress(gateway: ScriptedGateway) -> None:
+    """When answers stop coming the process ends after `exit_idle_s`, and tells apart what it never sent."""
+    gateway.script.extend([hangs] * 5)
+    program = """
+client = Client(sys.argv[1], "acme", batch_events_max=10, linger_ms=60_000, exit_idle_s=0.5, exit_timeout_s=600)
+for _ in range(25):
+    client.emit(request(vendor="v"))
+"""
+    done, took = run(program, gateway.address)
+    assert done.returncode == 0
+    assert "closed: dropped 16, unacknowledged 10 events" in done.stderr
+    assert "the ledger may have those" in done.stderr
+    assert took < 30
+
+
+def test_exit_has_an_end_however_it_goes(gateway: ScriptedGateway) -> None:
+    """Answers that keep coming do not hold a process beyond `exit_timeout_s`."""
+    gateway.script.extend([takes_a_while] * 500)
+    program = """
+client = Client(sys.argv[1], "acme", batch_events_max=1, linger_ms=60_000, exit_idle_s=5, exit_timeout_s=0.8)
+for _ in range(400):
+    client.emit(request(vendor="v"))
+"""
+    done, took = run(program, gateway.address)
+    assert done.returncode == 0
+    assert "closed: dropped" in done.stderr
+    assert 0 < len(gateway.accepted) < 400
+    assert took < 30
 
 
 def test_several_clients_share_one_exit_time() -> None:

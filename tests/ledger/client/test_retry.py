@@ -58,3 +58,18 @@ def test_a_hint_is_kept_to_but_not_for_ever(hint_ms: int, seed: int) -> None:
     backoff.failed(0.0, hint_ms)
     bounded = min(hint_ms, HINT_MAX_MS) / 1_000
     assert bounded <= backoff.until <= max(bounded * 1.1, 0.001) + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("code", "detail", "expected"),
+    [
+        ("UNAVAILABLE", "failed to connect to all addresses; last error: ...", True),
+        ("UNAVAILABLE", "the call could not start: RuntimeError", True),
+        ("UNAVAILABLE", "Connection reset by peer", False),
+        ("UNAVAILABLE", "", False),
+        ("DEADLINE_EXCEEDED", "failed to connect to all addresses", False),
+    ],
+)
+def test_what_was_certainly_not_sent(code: str, detail: str, expected: bool) -> None:
+    """Only a call that found no connection, or could not start, is known to have sent nothing."""
+    assert failure(code, detail, None).never_sent is expected
