@@ -62,12 +62,15 @@ class IngestServiceServicer:
     def Publish(self, request, context):
         """Takes a batch. Answers when every accepted event is durable in the event log.
 
+        Events that only the ledger writes (Access, Erasure, LegalHold, Expiry, its own Operations and Findings) are
+        rejected, unless the call proves by its metadata `authorization` that it comes from a process of the ledger.
+
         Errors of the whole call: INVALID_ARGUMENT (malformed request, fields unknown to the gateway, empty batch, too many
-        events), NOT_FOUND (unknown tenant), RESOURCE_EXHAUSTED (too busy: the trailer `retry-after-ms` says when to come
-        back; without that trailer: the message is too large), UNAVAILABLE (the event log is away, or the gateway is
-        stopping; nothing of this call was acknowledged; sending the same events again is safe), DEADLINE_EXCEEDED (the
-        caller's deadline came first; the outcome is unknown; sending the same events again is safe), INTERNAL (a fault of
-        the gateway; the message holds an id to look up in its logs).
+        events), UNAUTHENTICATED (such a proof does not hold), NOT_FOUND (unknown tenant), RESOURCE_EXHAUSTED (too busy: the
+        trailer `retry-after-ms` says when to come back; without that trailer: the message is too large), UNAVAILABLE (the
+        event log is away, or the gateway is stopping; nothing of this call was acknowledged; sending the same events again
+        is safe), DEADLINE_EXCEEDED (the caller's deadline came first; the outcome is unknown; sending the same events again
+        is safe), INTERNAL (a fault of the gateway; the message holds an id to look up in its logs).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
