@@ -9,28 +9,46 @@ import click
 from ledger.cli.options import json_option
 from ledger.cli.output import print_json, print_wrapped
 from ledger.disclosure import DISCLOSURE_BYTES_MAX, check_disclosure
+from ledger.disclosure_trust import check_trusted_disclosure
 from ledger.note import VerifierKey
+from ledger.trust import TrustedKeys
 
 
 @click.command(name="check-disclosure", short_help="Check a disclosed content: needs no ledger and no secret.")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--key", "keys", multiple=True, metavar="VKEY", help="Verifier key that you have from elsewhere.")
+@click.option(
+    "--key", "keys", multiple=True, metavar="VKEY", help="Verifier key of the log that you have from elsewhere."
+)
+@click.option(
+    "--trust",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="The ledger's trust.json that you have from elsewhere.",
+)
+@click.option("--unpinned", is_flag=True, help="Check against the key in FILE itself: says nothing of whose it is.")
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the content to this file.")
 @json_option
-def check(file: Path, keys: tuple[str, ...], output: Path | None, as_json: bool) -> None:
+def check(
+    file: Path, keys: tuple[str, ...], trust: Path | None, unpinned: bool, output: Path | None, as_json: bool
+) -> None:
     """Check FILE, which `audit-ledger disclose` wrote: that a log held this event and its gateway committed to this
     very content. Exit code 1 when it does not prove that.
 
-    Without --key all of it is only relative to the key in the file; compare that key's id with one from elsewhere.
+    Say whom you trust: the log's verifier key (--key) or the ledger's trust file (--trust), from elsewhere than FILE.
+    Whoever made FILE can have made its key, too: --unpinned proves only that FILE agrees with itself.
 
     \b
     Examples:
       audit-ledger check-disclosure disclosure.json --key "$VERIFIER_KEY"
       audit-ledger check-disclosure disclosure.json --key "$VERIFIER_KEY" -o content.txt
+      audit-ledger check-disclosure disclosure.json --trust trust.json
     """
+    _require_one(bool(keys), trust is not None, unpinned)
     with open(file, "rb") as stream:
         data = stream.read(DISCLOSURE_BYTES_MAX + 1)
-    found = check_disclosure(data, [VerifierKey.parse(key) for key in keys])
+    if trust is None:
+        found = check_disclosure(data, [VerifierKey.parse(key) for key in keys])
+    else:
+        found = check_trusted_disclosure(data, TrustedKeys.load(trust))
     text = None
     if found.media_type.startswith("text/") or found.media_type == "application/json":
         text = found.plaintext.decode("utf-8", "replace")
@@ -65,3 +83,12 @@ def check(file: Path, keys: tuple[str, ...], output: Path | None, as_json: bool)
         click.echo(f"\n{text}")
     else:
         click.echo(f"{len(found.plaintext)} bytes of {found.media_type}; -o writes them to a file")
+
+
+def _require_one(*given: bool) -> None:
+    """A usage error unless exactly one says what the file is held against."""
+    if sum(given) != 1:
+        raise click.UsageError(
+            "expected exactly one of --key VKEY, --trust FILE, --unpinned. A disclosure brings its own key: only a key "
+            "that you have from elsewhere shows whose log it is. --unpinned checks without that"
+        )

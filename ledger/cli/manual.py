@@ -29,8 +29,9 @@ Made from what the commands say themselves (`python -m ledger.cli.manual > docs/
 - **Reading leaves a trace.** `reconstruct`, `replay`, `find`, `sql`, `prove` and `disclose` publish an Access event,
   who read what and why (`--reader`, `--role`, `--case`), before they give the answer; when the ledger cannot take it,
   they give none. They need no server: the home is enough.
-- **What is needed.** `verify` needs segments and `trust.json`, no key. `check-disclosure` needs one verifier key, and
-  neither a home nor a ledger. All other commands work where the home is; `publish` and `import` only need `--to`.
+- **What is needed.** `verify` needs segments and `trust.json`, no key. `check-disclosure` needs one verifier key or
+  `trust.json`, and neither a home nor a ledger. All other commands work where the home is; `publish` and `import` only
+  need `--to`.
 """
 
 

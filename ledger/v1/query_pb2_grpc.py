@@ -65,7 +65,8 @@ class QueryServiceServicer:
     """Missing associated documentation comment in .proto file."""
 
     def Reconstruct(self, request, context):
-        """The ordered story of a user, session, correlation id or event.
+        """The ordered story of a user, session, correlation id or event. Somebody unknown has an empty story; an event that is
+        not sealed in the tenant (or was not by `known_at`) is NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -86,7 +87,7 @@ class QueryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Prove(self, request, context):
-        """An offline proof for one event.
+        """An offline proof for one event; NOT_FOUND when no such event is sealed in the tenant.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

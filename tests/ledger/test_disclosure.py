@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from ledger.checkpoint import Checkpoint, sign_checkpoint
 from ledger.cosignature import cosign
 from ledger.disclosure import BadDisclosure, Disclosed, check_disclosure, make_disclosure
+from ledger.disclosure_trust import check_trusted_disclosure
 from ledger.keys.derive import content_key
 from ledger.merkle import inclusion_proof, leaf_hash, root, subtrees_of
 from ledger.note import ED25519_COSIGNATURE, NoteSigner, VerifierKey, encode_base64, signer_from_seed
@@ -24,6 +26,7 @@ from ledger.segments.checkpoints import read_checkpoints
 from ledger.segments.history import History
 from ledger.segments.holdings import Holdings
 from ledger.tlog_proof import TlogProof
+from ledger.trust import TrustedKey, TrustedKeys, TrustedLog
 from tests.small_ledger import SmallLedger, request
 
 ORIGIN = "audit.test/log/" + "ab" * 32
@@ -245,6 +248,41 @@ def test_a_file_too_large_is_refused_before_it_is_parsed(monkeypatch: pytest.Mon
     monkeypatch.setattr("ledger.disclosure.DISCLOSURE_BYTES_MAX", 10)
     with pytest.raises(BadDisclosure, match="at most 10 bytes"):
         check_disclosure(b"{" * 11)
+
+
+def _trust(public_key: bytes, tenant: str = "acme", log_id: str = "ab" * 32) -> TrustedKeys:
+    """A ledger's trust, of one log."""
+    long_ago, later = datetime(2020, 1, 1, tzinfo=UTC), datetime(2021, 1, 1, tzinfo=UTC)
+    return TrustedKeys(
+        "audit.test",
+        (
+            TrustedKey("ledger", "audit.test/ledger", bytes(31) + b"\x01", long_ago),
+            TrustedKey("ledger", "audit.test/ledger", public_key, long_ago, later),
+        ),
+        (TrustedLog(tenant, 0, bytes.fromhex(log_id), 0, f"audit.test/log/{log_id}"),),
+    )
+
+
+def test_a_trust_file_pins_log_tenant_and_key(disclosure: bytes) -> None:
+    """Under a trust file the log must be known, of the tenant in the payload, and signed by a key of the ledger."""
+    assert check_trusted_disclosure(disclosure, _trust(SIGNER.public_key)) == check_disclosure(
+        disclosure, [SIGNER.verifier_key]
+    )
+    for trust, reason in (
+        (_trust(SIGNER.public_key, log_id="cd" * 32), "none of the logs that audit.test is trusted for"),
+        (_trust(SIGNER.public_key, tenant="beta"), "of tenant acme, log audit.test/log/(ab)+ of beta"),
+        (_trust(bytes(30) + b"\x01\x01"), f"signed by key {SIGNER.verifier_key.key_id.hex()}, trusted here"),
+    ):
+        with pytest.raises(BadDisclosure, match=reason):
+            check_trusted_disclosure(disclosure, trust)
+
+
+def test_a_gateways_key_vouches_for_no_log(disclosure: bytes) -> None:
+    """A key that the trust file knows in another role signs no checkpoint."""
+    trust = _trust(bytes(31) + b"\x02")
+    gateway = TrustedKey("gateway", "audit.test/gateway/g1", SIGNER.public_key, datetime(2020, 1, 1, tzinfo=UTC))
+    with pytest.raises(BadDisclosure, match="signed by key"):
+        check_trusted_disclosure(disclosure, replace(trust, keys=(*trust.keys, gateway)))
 
 
 def test_neither_keys_nor_ledger_are_needed(disclosure: bytes, tmp_path: Path) -> None:

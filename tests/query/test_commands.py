@@ -179,12 +179,26 @@ def test_one_content_is_disclosed_and_checked_without_a_ledger(ledger: Cli, tmp_
     outsider, key = Cli(tmp_path / "no-home"), ("--key", str(_key(ledger)))
     checked = outsider.good("check-disclosure", str(file), *key, "--json").json
     assert (checked["pinned"], checked["slot"], checked["kind"]) == (True, "intent", "tool_call")
-    assert checked["text"] in outsider.good("check-disclosure", str(file)).out
+    assert checked["text"] in outsider.good("check-disclosure", str(file), *key).out
+    trust = ("--trust", str(ledger.home / "trust.json"))
+    assert outsider.good("check-disclosure", str(file), *trust, "--json").json == checked
+    told = " ".join(outsider.good("check-disclosure", str(file), "--unpinned").out.split())
+    assert "only relative to the key in the file" in told
     other = VerifierKey(_key(ledger).name, bytes(range(32)))
     assert outsider.run("check-disclosure", str(file), "--key", str(other)).code == 1
     plaintext = json.loads(file.read_text())["plaintext"]
     file.write_text(file.read_text().replace(plaintext, plaintext[:4] + plaintext[4:].swapcase()))
     assert outsider.run("check-disclosure", str(file), *key).code == 1
+
+
+def test_whoever_checks_says_whom_he_trusts(tmp_path: Path) -> None:
+    """Without a key, a trust file or the wish to go without, checking is wrong usage that explains itself."""
+    file = tmp_path / "disclosure.json"
+    file.write_text("{}")
+    for given in ((), ("--key", "x", "--unpinned"), ("--key", "x", "--trust", str(file))):
+        done = Cli(tmp_path / "no-home").run("check-disclosure", str(file), *given)
+        assert (done.code, done.out) == (2, "")
+        assert "only a key that you have from elsewhere shows whose log it is" in " ".join(done.err.split())
 
 
 def test_a_slot_that_is_not_there_names_those_that_are(ledger: Cli, tmp_path: Path) -> None:
