@@ -21,8 +21,8 @@ rotation of tenant and master keys, need no other format.
 hashes of sessions and events that stand for her, and through these their holders and scopes. `month` and
 `retention_class` stand in clear: expiry destroys by them.
 
-`tenants` and `tenant_logs` belong to `ledger.tenants`, `newest_rounds` to `ledger.newest_rounds`; they live here
-because there is one small durable database.
+`tenants` and `tenant_logs` belong to `ledger.tenants`, `newest_rounds` to `ledger.newest_rounds`, `policies` to
+`ledger.policy.register`; they live here because there is one small durable database.
 """
 
 from __future__ import annotations
@@ -121,5 +121,11 @@ TABLES = (
         "partition" INTEGER NOT NULL PRIMARY KEY CHECK ("partition" >= 0),
         number INTEGER NOT NULL CHECK (number >= 0),
         digest BLOB NOT NULL CHECK (length(digest) = 32)
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE policies (
+        number INTEGER NOT NULL PRIMARY KEY,
+        identity TEXT NOT NULL,
+        sha256 BLOB NOT NULL CHECK (length(sha256) = 32),
+        at_ms INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID""",
 )

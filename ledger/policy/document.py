@@ -1,0 +1,188 @@
+"""The policy file: TOML, every key known, every name declared.
+
+    name = "acme-capture"            # with the version, what events carry
+    version = "3"                    # another one for every change of the file
+
+    [default]
+    mode = "redacted"                # full, redacted or metadata
+    retention = "standard"
+    unclassified = "confidential"    # what data counts as that nobody classified
+    vendors = ["openai", "azure"]    # optional: the only vendors that may receive data
+
+    [retention]                      # months kept after the month of receipt; 0: for ever
+    standard = 24
+    short = 3
+
+    [[rules]]                        # the first that matches decides
+    name = "health records"
+    tenants = ["clinic"]             # optional, as are kinds and classes: all of them; "_org" is the company's own log
+    kinds = ["request", "tool_call"]
+    classes = ["restricted"]
+    mode = "metadata"                # optional, as are retention and vendors: the default's
+    retention = "short"
+    vendors = ["azure"]              # [] for none
+
+What is wrong is one `Misconfigured` that names the place, what was expected and what was found.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from hashlib import sha256
+from typing import Any
+
+from ledger.errors import Misconfigured, Rejected
+from ledger.policy.rules import CLASSES, MODES, Mode, Policy, RetentionClass, Rule
+from ledger.record.names import name as payload_name
+from ledger.record.payload import KINDS
+from ledger.tenants import ORG, check_tenant_name
+
+FILE_BYTES_MAX = 1024 * 1024
+RULES_MAX = 1_000
+MONTHS_MAX = 1_200
+FOR_EVER = 0
+
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+def parse_policy(data: bytes, where: str = "policy") -> Policy:
+    """The policy in a file's bytes. `Misconfigured`, beginning with `where`, when it is not one."""
+    if len(data) > FILE_BYTES_MAX:
+        raise Misconfigured(f"{where}: expected at most {FILE_BYTES_MAX} bytes, got {len(data)}")
+    try:
+        tree = tomllib.loads(data.decode("utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise Misconfigured(f"{where}: expected TOML in UTF-8: {error}") from None
+    return _Reader(where).policy(tree, sha256(data).digest())
+
+
+class _Reader:
+    """Reads one document; `where` leads every message."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+
+    def policy(self, tree: dict[str, Any], digest: bytes) -> Policy:
+        self._keys(tree, {"name", "version", "default", "retention"}, {"rules"}, "")
+        retention = self._retention(self._table(tree["retention"], "retention"))
+        classes = {each.name for each in retention}
+        default = self._table(tree["default"], "default")
+        self._keys(default, {"mode", "retention", "unclassified"}, {"vendors"}, "default")
+        rules = tree.get("rules", [])
+        if not isinstance(rules, list) or len(rules) > RULES_MAX:
+            raise self._wrong("rules", f"at most {RULES_MAX} tables [[rules]]", rules)
+        read = tuple(
+            self._rule(self._table(each, f"rules[{i}]"), f"rules[{i}]", classes) for i, each in enumerate(rules)
+        )
+        names = [each.name for each in read]
+        for i, name in enumerate(names):
+            if name in names[:i]:
+                raise Misconfigured(f"{self._where}: rules[{i}].name: expected a name of its own, {name!r} is taken")
+        return Policy(
+            self._match(tree["name"], "name", _NAME),
+            self._match(tree["version"], "version", _VERSION),
+            self._one_of(default["unclassified"], "default.unclassified", CLASSES),
+            Rule(
+                "default",
+                mode=self._mode(default["mode"], "default.mode"),
+                retention=self._one_of(default["retention"], "default.retention", sorted(classes)),
+                vendors=self._vendors(default, "default"),
+            ),
+            read,
+            retention,
+            digest,
+        )
+
+    def _rule(self, tree: dict[str, Any], at: str, retention: set[str]) -> Rule:
+        self._keys(tree, {"name"}, {"tenants", "kinds", "classes", "mode", "retention", "vendors"}, at)
+        name = self._text(tree["name"], f"{at}.name")
+        if name == "default":
+            raise self._wrong(f"{at}.name", "another name; the default has this one", name)
+        return Rule(
+            name,
+            self._set(tree, at, "tenants", self._tenant),
+            self._set(tree, at, "kinds", lambda value, here: self._one_of(value, here, KINDS)),
+            self._set(tree, at, "classes", lambda value, here: self._one_of(value, here, CLASSES)),
+            self._mode(tree["mode"], f"{at}.mode") if "mode" in tree else None,
+            self._one_of(tree["retention"], f"{at}.retention", sorted(retention)) if "retention" in tree else None,
+            self._vendors(tree, at),
+        )
+
+    def _retention(self, tree: dict[str, Any]) -> tuple[RetentionClass, ...]:
+        if not tree:
+            raise self._wrong("retention", "at least one class", tree)
+        found = []
+        for name, months in tree.items():
+            at = f"retention.{name}"
+            self._match(name, at, _NAME)
+            if type(months) is not int or not 0 <= months <= MONTHS_MAX:
+                raise self._wrong(at, f"months from 0 (for ever) to {MONTHS_MAX}", months)
+            found.append(RetentionClass(name, None if months == FOR_EVER else months))
+        return tuple(found)
+
+    def _vendors(self, tree: dict[str, Any], at: str) -> frozenset[str] | None:
+        if tree.get("vendors") == []:
+            return frozenset()
+        return self._set(tree, at, "vendors", self._text)
+
+    def _set(self, tree: dict[str, Any], at: str, key: str, read: Any) -> frozenset[str] | None:
+        if key not in tree:
+            return None
+        values, here = tree[key], f"{at}.{key}"
+        if not isinstance(values, list) or not values:
+            raise self._wrong(here, "a list of one or more; leave it out for all", values)
+        return frozenset(read(value, f"{here}[{i}]") for i, value in enumerate(values))
+
+    def _mode(self, value: Any, at: str) -> Mode:
+        for mode in MODES:
+            if value == mode:
+                return mode
+        raise self._wrong(at, f"one of {', '.join(MODES)}", value)
+
+    def _tenant(self, value: Any, at: str) -> str:
+        tenant = self._text(value, at)
+        if tenant == ORG:
+            return tenant
+        try:
+            check_tenant_name(tenant)
+        except Misconfigured as error:
+            raise Misconfigured(f"{self._where}: {at}: {error}") from None
+        return tenant
+
+    def _text(self, value: Any, at: str) -> str:
+        if not isinstance(value, str) or not value:
+            raise self._wrong(at, "a name", value)
+        try:
+            payload_name(value, at)
+        except Rejected as error:
+            raise Misconfigured(f"{self._where}: {at}: {error.reason}") from None
+        return value
+
+    def _match(self, value: Any, at: str, pattern: re.Pattern[str]) -> str:
+        if not isinstance(value, str) or not pattern.fullmatch(value):
+            raise self._wrong(at, f"text that matches {pattern.pattern}", value)
+        return value
+
+    def _one_of(self, value: Any, at: str, known: Any) -> str:
+        if not isinstance(value, str) or value not in known:
+            raise self._wrong(at, f"one of {', '.join(known)}", value)
+        return value
+
+    def _table(self, value: Any, at: str) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise self._wrong(at, "a table", value)
+        return value
+
+    def _keys(self, tree: dict[str, Any], required: set[str], optional: set[str], at: str) -> None:
+        prefix = f"{at}." if at else ""
+        for key in tree:
+            if key not in required | optional:
+                known = ", ".join(sorted(required | optional))
+                raise Misconfigured(f"{self._where}: {prefix}{key}: is unknown; expected one of {known}")
+        for key in sorted(required - tree.keys()):
+            raise Misconfigured(f"{self._where}: {prefix}{key}: is missing")
+
+    def _wrong(self, at: str, expected: str, found: Any) -> Misconfigured:
+        return Misconfigured(f"{self._where}: {at}: expected {expected}, got {found!r}")

@@ -1,0 +1,116 @@
+"""The decision: what is kept of data of one class in an event of one kind of one tenant, and was it for this vendor.
+
+The first rule that matches decides; without one the default does. What a rule leaves out is the default's. A rule
+matches when the tenant, the kind and the class are each among those it names; one that names none is for all.
+
+**Classes** are ordered: public, internal, confidential, restricted. Data that nobody classified counts as the policy's
+`unclassified` class. What is found in data can raise its class (never lower it), and then the rules are asked again;
+of the two answers the stricter mode counts, so that a detector can only ever take away.
+
+**Modes**, from the laxest: `full` keeps contents encrypted; `redacted` takes out what patterns find, then encrypts;
+`metadata` keeps no content at all, only its size and a digest under the person's own key.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Mode = Literal["full", "redacted", "metadata"]
+MODES: tuple[Mode, ...] = ("full", "redacted", "metadata")
+
+CLASSES = ("public", "internal", "confidential", "restricted")
+"""From the lowest to the highest."""
+
+UNCLASSIFIED = "unspecified"
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionClass:
+    """How long contents are kept: `months` after the end of the month in which they were received; None: for ever."""
+
+    name: str
+    months: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule. None in `tenants`, `kinds`, `classes`: all of them. None elsewhere: as the default says.
+
+    `vendors`: the only vendors that may receive such data.
+    """
+
+    name: str
+    tenants: frozenset[str] | None = None
+    kinds: frozenset[str] | None = None
+    classes: frozenset[str] | None = None
+    mode: Mode | None = None
+    retention: str | None = None
+    vendors: frozenset[str] | None = None
+
+    def matches(self, tenant: str, kind: str, data_class: str) -> bool:
+        """Whether it is for this data. `data_class` is one of `CLASSES`."""
+        return (
+            (self.tenants is None or tenant in self.tenants)
+            and (self.kinds is None or kind in self.kinds)
+            and (self.classes is None or data_class in self.classes)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Capturing:
+    """A decision. `rule`: the name of the one that matched. `vendors`: who may receive such data; None: everybody."""
+
+    mode: Mode
+    retention: RetentionClass
+    rule: str
+    vendors: frozenset[str] | None
+
+    def allows(self, vendor: str | None) -> bool:
+        """Whether this vendor may receive the data; nobody, and a vendor that is not known, receives nothing."""
+        return self.vendors is None or vendor is None or vendor in self.vendors
+
+    def at_least(self, other: Capturing) -> Capturing:
+        """This decision, or the other where that is stricter about what is kept."""
+        return other if MODES.index(other.mode) > MODES.index(self.mode) else self
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A policy that was checked: every retention class that is named is there. `sha256`: of the file's bytes."""
+
+    name: str
+    version: str
+    unclassified: str
+    default: Rule
+    rules: tuple[Rule, ...]
+    retention: tuple[RetentionClass, ...]
+    sha256: bytes
+
+    @property
+    def identity(self) -> str:
+        """What events carry: `name/version`."""
+        return f"{self.name}/{self.version}"
+
+    def decide(self, tenant: str, kind: str, data_class: str) -> Capturing:
+        """What becomes of data of this class (one of `CLASSES` or unclassified) in such an event."""
+        known = self.unclassified if data_class == UNCLASSIFIED else data_class
+        rule = next((each for each in self.rules if each.matches(tenant, kind, known)), self.default)
+        mode, retention = rule.mode or self.default.mode, rule.retention or self.default.retention
+        if mode is None or retention is None:
+            raise ValueError("the default of a policy has a mode and a retention class")
+        vendors = self.default.vendors if rule.vendors is None else rule.vendors
+        return Capturing(mode, self.retention_class(retention), rule.name, vendors)
+
+    def retention_class(self, name: str) -> RetentionClass:
+        """The retention class of this name; `KeyError` when there is none."""
+        for each in self.retention:
+            if each.name == name:
+                return each
+        raise KeyError(name)
+
+
+def higher(one: str, other: str) -> str:
+    """The higher of two classes, either of which may be unclassified."""
+    order = (UNCLASSIFIED, *CLASSES)
+    return max(one, other, key=order.index)
