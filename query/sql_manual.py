@@ -19,7 +19,11 @@ Each query is recorded as an Access event before its answer is given.
   receipt.
 - Enums are lower-case text, `unspecified` where nothing was said.
 - Contents are not here: they are encrypted, and opened by `reconstruct`.
-- `ledger_rows` is the table behind the views, with the columns as they are stored.
+- `ledger_rows` is the table behind the views, with the columns as they are stored; of their names, `"offset"` is
+  reserved by DuckDB and must be quoted.
+- No view has a column `user`. DuckDB takes the word for the name of the database's own user, the constant `duckdb`,
+  quoted or not: `WHERE user = 'mia'` is no error, and finds nothing. Persons stand in `actor_user` (who acted) and
+  `subject`, by pseudonym; `reconstruct --user` tells a person's. As a name of your own for a column, write `"user"`.
 
 Every leaf again from its payload, and the chain from its beginning; both must say 0:
 
@@ -39,6 +43,13 @@ Calls by tool and outcome, an operation counted once:
 ```sql
 SELECT tool, outcome, count(*) FROM tool_calls WHERE phase IN ('single', 'completed', 'failed', 'cancelled')
 GROUP BY tool, outcome ORDER BY count(*) DESC
+```
+
+Requests by the person who acted, under a quoted name:
+
+```sql
+SELECT actor_user_hex "user", count(*) AS asked FROM requests WHERE actor_user IS NOT NULL
+GROUP BY actor_user_hex ORDER BY asked DESC
 ```
 
 Changes that claim to have taken effect more than an hour before they were sealed:

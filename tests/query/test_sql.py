@@ -85,6 +85,29 @@ async def test_leaves_and_chain_are_checked_in_a_line_of_sql(asked: Asked) -> No
             assert rows == [(0, 6)]
 
 
+async def test_the_word_user_is_what_the_manual_says(asked: Asked) -> None:
+    """No view has a column `user`: the word is a constant, filters by it find nothing; as an own name it is quoted."""
+    await fill(asked)
+    assert not any(column.name == "user" for view in VIEWS for column in view.columns)
+    for spelled in ("user", '"user"'):
+        assert ask(asked, f"SELECT DISTINCT {spelled} FROM events") == [("duckdb",)]
+        assert ask(asked, f"SELECT count(*) FROM requests WHERE {spelled} = 'acme user'") == [(0,)]
+    with pytest.raises(Rejected, match="user"):
+        ask(asked, "SELECT actor_user_hex user FROM requests")
+    (example,) = re.findall(r"```sql\n(SELECT actor_user_hex.*?)```", MANUAL.read_text("utf-8"), re.S)
+    pseudonym = asked.small.keys.pseudonym("acme", "acme user")
+    assert pseudonym is not None
+    assert ask(asked, example) == [(pseudonym.hex(), 2)]
+
+
+async def test_a_stored_columns_reserved_name_is_quoted(asked: Asked) -> None:
+    """`offset` of `ledger_rows` is reserved, and its quoted name gives the column."""
+    await fill(asked)
+    with pytest.raises(Rejected, match="offset"):
+        ask(asked, "SELECT offset FROM ledger_rows")
+    assert ask(asked, 'SELECT count("offset") FROM ledger_rows') == [(6,)]
+
+
 async def test_the_manual_names_every_column_there_is(asked: Asked) -> None:
     """docs/SQL.md has the columns and types of the real views, no more and no less."""
     await fill(asked)
