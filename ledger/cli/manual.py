@@ -22,13 +22,16 @@ Made from what the commands say themselves (`python -m ledger.cli.manual > docs/
   `AUDIT_LEDGER_TENANT`.
 - **Output.** Tables and text for people, at the terminal's width, 100 columns where there is none; `--json` for
   programs. Progress, warnings and errors go to stderr; what takes more than a second says how far it is.
-- **Exit codes.** 0 fine; 1 a finding: evidence does not add up, something was rejected, an answer is not proven or was
-  cut short; 2 wrong usage or configuration; 3 something is unavailable, try again later; 130 interrupted.
+- **Exit codes.** 0 fine; 1 a finding: evidence does not add up, something was rejected, an event asked for is not
+  there, an answer is not proven or was cut short; 2 wrong usage or configuration; 3 something is unavailable, try again
+  later; 130 interrupted.
 - **Errors.** One line, `error: what is wrong, where, what was expected`; never a content or a key.
   `AUDIT_LEDGER_DEBUG=1` adds the stack trace of what was not expected.
 - **Reading leaves a trace.** `reconstruct`, `replay`, `find`, `sql`, `prove` and `disclose` publish an Access event,
   who read what and why (`--reader`, `--role`, `--case`), before they give the answer; when the ledger cannot take it,
-  they give none. They need no server: the home is enough.
+  they give none. They need no server: the home is enough. On a home that this user can't write (a read-only mount, a
+  snapshot) they show contents only with `--to`, a running gateway that records it; metadata and proofs they give
+  without, and say that this was not recorded.
 - **What is needed.** `verify` needs segments and `trust.json`, no key. `check-disclosure` needs one verifier key or
   `trust.json`, and neither a home nor a ledger. All other commands work where the home is; `publish` and `import` only
   need `--to`.
