@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
 import click
-from google.protobuf.json_format import Parse, ParseError
 
 from ledger.canonical import blob
+from ledger.cli.event_lines import NotAnEvent, parse_line
 from ledger.cli.options import (
     EXIT_FINDING,
     Command,
@@ -22,7 +23,7 @@ from ledger.cli.options import (
 )
 from ledger.cli.output import print_json
 from ledger.cli.progress import Progress
-from ledger.cli.sending import GIVE_UP_S, Sender, Sent
+from ledger.cli.sending import GIVE_UP_S, Refusal, Sender, Sent
 from ledger.errors import Rejected
 from ledger.importers.openai_chat import read_conversations
 from ledger.v1 import event_pb2 as pb
@@ -65,24 +66,26 @@ def publish(
 ) -> None:
     """Publish FILE (or - for standard input): one event a line, in protobuf's JSON form.
 
-    Bytes are base64. Lines that are no events and events that the gateway rejects are listed with their line and
-    field, and make the exit code 1; everything else is published.
+    Bytes are base64. Lines that are no events and events that the gateway rejects are listed in the order of their
+    lines, with column or field, and make the exit code 1; everything else is published.
 
     \b
     Examples:
       audit-ledger publish events.jsonl --tenant acme --to 127.0.0.1:7443 --wait
       cat events.jsonl | audit-ledger publish - --tenant acme
     """
-    wrong: list[tuple[str, str]] = []
+    wrong: list[Refusal] = []
 
-    def events() -> Iterator[tuple[str, pb.Event]]:
+    def events() -> Iterator[tuple[int, pb.Event]]:
         for number, line in enumerate(file, start=1):
             if not line.strip():
                 continue
             try:
-                yield f"line {number}", Parse(line, pb.Event())
-            except (ParseError, UnicodeDecodeError, ValueError) as error:
-                wrong.append((f"line {number}", f"is not an event in JSON ({type(error).__name__})"))
+                event = parse_line(line)
+            except NotAnEvent as error:
+                wrong.append(Refusal(number, error.field, f"no event: {error.reason}", error.column))
+            else:
+                yield number, event
 
     _send(events(), Sender(gateway_address(to, home), tenant, give_up_s), wait, receipts, as_json, wrong, {})
 
@@ -121,18 +124,18 @@ def openai_chat(
       audit-ledger import openai-chat conversations.jsonl --tenant acme --dry-run
     """
     counts = {"conversations": 0, "requests": 0, "tool_calls": 0}
-    wrong: list[tuple[str, str]] = []
+    wrong: list[Refusal] = []
     at = _moment(occurred_at)
 
-    def events() -> Iterator[tuple[str, pb.Event]]:
+    def events() -> Iterator[tuple[int, pb.Event]]:
         try:
             for conversation in read_conversations(file, at):
                 counts["conversations"] += 1
                 for event in conversation.events:
                     counts["requests" if event.HasField("request") else "tool_calls"] += 1
-                    yield f"line {conversation.line}", event
+                    yield conversation.line, event
         except Rejected as error:
-            wrong.append((error.field, error.reason))
+            wrong.append(_refused_line(error))
 
     if dry_run:
         for _ in events():
@@ -152,13 +155,20 @@ def _moment(text: str | None) -> datetime | None:
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
+def _refused_line(error: Rejected) -> Refusal:
+    """What the importer says, its line taken out of the field's path."""
+    line, _, field = error.field.partition(": ")
+    number = line.removeprefix("line ")
+    return Refusal(int(number), field, error.reason) if number.isdecimal() else Refusal(None, error.field, error.reason)
+
+
 def _send(
-    events: Iterator[tuple[str, pb.Event]],
+    events: Iterator[tuple[int, pb.Event]],
     sender: Sender,
     wait: bool,
     receipts: Path | None,
     as_json: bool,
-    wrong: list[tuple[str, str]],
+    wrong: list[Refusal],
     counts: dict[str, int],
 ) -> None:
     try:
@@ -177,20 +187,20 @@ def _send(
     _report(sender.sent, checkpoints, as_json, wrong, counts)
 
 
-def _report(
-    sent: Sent, checkpoints: list[str], as_json: bool, wrong: list[tuple[str, str]], counts: dict[str, int]
-) -> None:
-    refused = [{"where": source, "field": "", "reason": reason} for source, reason in wrong]
-    refused += [{"where": each.source, "field": each.field, "reason": each.reason} for each in sent.refusals]
+def _report(sent: Sent, checkpoints: list[str], as_json: bool, wrong: list[Refusal], counts: dict[str, int]) -> None:
+    # Lines that are no events are found before the gateway answers for those above them.
+    ordered = sorted((*wrong, *sent.refusals), key=lambda each: math.inf if each.line is None else each.line)
+    refused = [
+        {"where": each.where, "line": each.line, "column": each.column, "field": each.field, "reason": each.reason}
+        for each in ordered
+    ]
     totals = {**counts, **{name: sent.counts.get(name, 0) for name in ("accepted", "repeat")}, "rejected": len(refused)}
     if as_json:
         print_json({**totals, "refused": refused, "checkpoints": checkpoints})
     else:
         click.echo(", ".join(f"{name.replace('_', ' ')}: {count:,}" for name, count in totals.items()))
-        for each in refused:
-            click.echo(
-                f"rejected: {each['where']}: {each['field'] + ': ' if each['field'] else ''}{each['reason']}", err=True
-            )
+        for each in ordered:
+            click.echo(f"rejected: {each.where}: {each.field + ': ' if each.field else ''}{each.reason}", err=True)
         for checkpoint in checkpoints:
             click.echo(f"\nsealed; checkpoint:\n{checkpoint}", nl=False)
     if refused:

@@ -32,11 +32,22 @@ _AGAIN = (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE, grpc.
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An event that the gateway rejected: where it came from, which field, why."""
+    """Something that was not taken: its line in the file (and column, where that can be told), which field, why.
 
-    source: str
+    Without a line it is the file as a whole.
+    """
+
+    line: int | None
     field: str
     reason: str
+    column: int | None = None
+
+    @property
+    def where(self) -> str:
+        """Line and column for people."""
+        if self.line is None:
+            return "the file"
+        return f"line {self.line}" if self.column is None else f"line {self.line}, column {self.column}"
 
 
 @dataclass(slots=True)
@@ -68,19 +79,19 @@ class Sender:
         """Ends the connection."""
         self._channel.close()
 
-    def send(self, events: Iterable[tuple[str, pb.Event]]) -> Iterator[int]:
-        """Publishes (source, event) pairs; yields how many are done after each batch."""
+    def send(self, events: Iterable[tuple[int, pb.Event]]) -> Iterator[int]:
+        """Publishes (line, event) pairs; yields how many are done after each batch."""
         for batch in _batches(self._sendable(events)):
             self._send(batch)
             yield len(batch)
 
-    def _sendable(self, events: Iterable[tuple[str, pb.Event]]) -> Iterator[tuple[str, pb.Event]]:
+    def _sendable(self, events: Iterable[tuple[int, pb.Event]]) -> Iterator[tuple[int, pb.Event]]:
         """All but those that no message can hold: trying again would not help them, and would keep back the rest."""
-        for source, event in events:
+        for line, event in events:
             if (size := event.ByteSize()) > EVENT_BYTES_MAX:
-                self.sent.refusals.append(Refusal(source, "", f"at most {EVENT_BYTES_MAX} bytes an event, got {size}"))
+                self.sent.refusals.append(Refusal(line, "", f"at most {EVENT_BYTES_MAX} bytes an event, got {size}"))
             else:
-                yield source, event
+                yield line, event
 
     def await_sealed(self) -> list[str]:
         """The tenant's checkpoints once everything sent is sealed."""
@@ -96,7 +107,7 @@ class Sender:
             raise _as_ledger_error(error, self._to) from None
         return list(answer.checkpoints)
 
-    def _send(self, batch: list[tuple[str, pb.Event]]) -> None:
+    def _send(self, batch: list[tuple[int, pb.Event]]) -> None:
         give_up_s = self._give_up_s if self.sent.counts else min(NEVER_REACHED_S, self._give_up_s)
         give_up = time.monotonic() + give_up_s
         pause_s = PAUSE_FIRST_S
@@ -116,16 +127,16 @@ class Sender:
                 time.sleep(pause_s)
                 pause_s = min(pause_s * 2, PAUSE_MOST_S)
 
-    def _take(self, batch: list[tuple[str, pb.Event]], answer: ingest.PublishResponse) -> list[tuple[str, pb.Event]]:
+    def _take(self, batch: list[tuple[int, pb.Event]], answer: ingest.PublishResponse) -> list[tuple[int, pb.Event]]:
         """Counts an answer; returns what is to be sent again."""
         again = []
-        for (source, event), result in zip(batch, answer.results, strict=True):
+        for (line, event), result in zip(batch, answer.results, strict=True):
             if result.status == ingest.EVENT_STATUS_RETRY:
-                again.append((source, event))
+                again.append((line, event))
                 continue
             self.sent.counts[ingest.EventStatus.Name(result.status).removeprefix("EVENT_STATUS_").lower()] += 1
             if result.status == ingest.EVENT_STATUS_REJECTED:
-                self.sent.refusals.append(Refusal(source, result.field, result.reason))
+                self.sent.refusals.append(Refusal(line, result.field, result.reason))
         for appended in answer.batches:
             self.sent.receipts.append(appended.receipt)
             if appended.HasField("end"):
@@ -134,15 +145,15 @@ class Sender:
         return again
 
 
-def _batches(events: Iterable[tuple[str, pb.Event]]) -> Iterator[list[tuple[str, pb.Event]]]:
-    batch: list[tuple[str, pb.Event]] = []
+def _batches(events: Iterable[tuple[int, pb.Event]]) -> Iterator[list[tuple[int, pb.Event]]]:
+    batch: list[tuple[int, pb.Event]] = []
     size = 0
-    for source, event in events:
+    for line, event in events:
         length = event.ByteSize()
         if batch and (len(batch) == BATCH_EVENTS or size + length > BATCH_BYTES):
             yield batch
             batch, size = [], 0
-        batch.append((source, event))
+        batch.append((line, event))
         size += length
     if batch:
         yield batch

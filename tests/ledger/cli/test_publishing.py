@@ -58,8 +58,12 @@ def test_what_is_refused_is_listed_and_the_rest_is_published(served: tuple[Cli, 
     assert done.code == 1
     assert "accepted: 2, repeat: 0, rejected: 3" in done.out
     refused = done.err.splitlines()
-    assert [each.split(": ")[1] for each in refused] == ["line 2", "line 5", "line 4"]
-    assert refused[2].startswith("rejected: line 4: request.vendor: ")
+    assert [each.split(": ")[1] for each in refused] == ["line 2, column 1", "line 4", "line 5"]
+    assert refused[0] == "rejected: line 2, column 1: no event: expected a JSON value"
+    assert refused[1].startswith("rejected: line 4: request.vendor: ")
+    assert "requst" not in done.err
+    told = cli.run("publish", str(file), *_to(up), "--json").json
+    assert [(each["line"], each["column"]) for each in told["refused"]] == [(2, 1), (4, None), (5, None)]
 
 
 def test_receipts_are_kept_and_hold(served: tuple[Cli, Up], tmp_path: Path) -> None:
@@ -85,7 +89,7 @@ def test_receipts_of_what_was_acknowledged_outlive_giving_up(tmp_path: Path, mon
     """A gateway that goes away in the middle takes no receipt with it: the file has those given until then."""
     sender = Sender("127.0.0.1:1", TENANT)
 
-    def send(_: Iterable[tuple[str, pb.Event]]) -> Iterator[int]:
+    def send(_: Iterable[tuple[int, pb.Event]]) -> Iterator[int]:
         sender.sent.receipts.append(b"receipt")
         yield 1
         raise Unavailable("away")
@@ -136,6 +140,14 @@ def test_a_bad_line_stops_an_import_and_is_named(served: tuple[Cli, Up], tmp_pat
     assert done.code == 1
     assert "accepted: 3" in done.out
     assert done.err == "rejected: line 2: user_id: expected a text that is not empty\n"
+
+
+def test_a_torn_file_is_told_as_the_file(cli: Cli, tmp_path: Path) -> None:
+    """What is wrong with no single line is said of the file."""
+    file = tmp_path / "talk.jsonl.gz"
+    file.write_bytes(gzip.compress(conversation().encode())[:-9])
+    done = cli.run("import", "openai-chat", str(file), "--tenant", TENANT, "--dry-run")
+    assert (done.code, done.err) == (1, f"rejected: the file: {file.name}: is not a whole gzip file\n")
 
 
 def test_a_dry_run_needs_no_gateway(cli: Cli, tmp_path: Path) -> None:
