@@ -7,7 +7,7 @@
          info = text("audit-ledger/content-key/v1") || text(tenant) || event id (16 bytes) || text(slot),
          L    = 32)
 
-so that a content dies with any one of its scopes.
+so that a content dies with any one of its scopes. Tenant, event id and slot together are the content's *place*.
 
 **Submission key** for the keyed digests of an event as submitted:
 
@@ -69,6 +69,13 @@ def hkdf(ikm: bytes, info: bytes, length: int = 32, salt: bytes = b"") -> bytes:
     return out[:length]
 
 
+def place_of(tenant: str, event_id: bytes, slot: str) -> bytes:
+    """Where a content stands; its key and its associated data are bound to it."""
+    if len(event_id) != ID_BYTES:
+        raise ValueError(f"event id: expected {ID_BYTES} bytes, got {len(event_id)}")
+    return _text(tenant) + event_id + _text(slot)
+
+
 class ContentKeys:
     """The keys of the contents under one set of scopes: what is the same for all of them is computed once."""
 
@@ -77,15 +84,13 @@ class ContentKeys:
     def __init__(self, scope_keys: Sequence[tuple[bytes, bytes]]) -> None:
         """`scope_keys`: (scope id, key) in any order, at least one, each scope once."""
         block = _extract(_in_order(scope_keys, "scope")).ljust(BLOCK_BYTES, b"\0")
-        self._inner = hashlib.sha256(block.translate(_INNER))
+        self._inner = hashlib.sha256(block.translate(_INNER) + _CONTENT_INFO)
         self._outer = hashlib.sha256(block.translate(_OUTER))
 
-    def key(self, tenant: str, event_id: bytes, slot: str) -> bytes:
-        """The 32-byte key of one content: the first and only block that HKDF expands to."""
-        if len(event_id) != ID_BYTES:
-            raise ValueError(f"event id: expected {ID_BYTES} bytes, got {len(event_id)}")
+    def key(self, place: bytes) -> bytes:
+        """The 32-byte key of the content at a `place_of`: the first and only block that HKDF expands to."""
         inner = self._inner.copy()
-        inner.update(b"".join((_CONTENT_INFO, _text(tenant), event_id, _text(slot), b"\x01")))
+        inner.update(place + b"\x01")
         outer = self._outer.copy()
         outer.update(inner.digest())
         return outer.digest()
@@ -93,7 +98,7 @@ class ContentKeys:
 
 def content_key(scope_keys: Sequence[tuple[bytes, bytes]], tenant: str, event_id: bytes, slot: str) -> bytes:
     """The 32-byte key of one content. `scope_keys`: (scope id, key) in any order, at least one, each scope once."""
-    return ContentKeys(scope_keys).key(tenant, event_id, slot)
+    return ContentKeys(scope_keys).key(place_of(tenant, event_id, slot))
 
 
 def submission_key(holders: Sequence[tuple[bytes, bytes]], encoding_version: str) -> tuple[bytes, bytes]:

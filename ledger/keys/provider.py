@@ -12,15 +12,16 @@
 Everything is durable before it is answered: a key that could be lost after its first use loses what it sealed.
 
 `ScopeKeys` is all that a reader is given; `KeyProvider`, with the secrets of holders, is the gateway's.
-No `repr` of these types shows a secret or an identifier.
+No `repr` of these types shows a secret or an identifier. Those of which every event makes or looks up several are named
+tuples: as dataclasses with a hash in Python they cost an event 6 µs more.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol
 
 HolderKind = Literal["person", "session", "event"]
 
@@ -32,44 +33,42 @@ SCOPE_KEY_BYTES = 32
 _MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 
 
-@dataclass(frozen=True, slots=True)
-class HolderRef:
+class HolderRef(NamedTuple):
     """Who holds a content: `identifier` is a person's as it came (the store normalizes it), or an exact id."""
 
     kind: HolderKind
-    identifier: str = field(repr=False)
+    identifier: str
 
-    def __hash__(self) -> int:
-        # Called several times for every event; the generated one would also hash the kind, which tells few apart.
-        return hash(self.identifier)
+    def __repr__(self) -> str:
+        return f"HolderRef(kind={self.kind!r})"
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(NamedTuple):
     """`pseudonym`: 16 random bytes, public. `secret`: 32 random bytes, the gateway secret, never given to readers."""
 
     pseudonym: bytes
-    secret: bytes = field(repr=False)
+    secret: bytes
+
+    def __repr__(self) -> str:
+        return f"Holder(pseudonym={self.pseudonym!r})"
 
 
-@dataclass(frozen=True, slots=True)
-class ScopeRef:
+class ScopeRef(NamedTuple):
     """One holder's contents of one retention class received in one month, `2026-11` in UTC."""
 
     holder: HolderRef
     retention_class: str
     month: str
 
-    def __hash__(self) -> int:
-        return hash((self.holder.identifier, self.retention_class, self.month))
 
-
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(NamedTuple):
     """`scope_id`: 16 random bytes, public. `key`: 32 random bytes."""
 
     scope_id: bytes
-    key: bytes = field(repr=False)
+    key: bytes
+
+    def __repr__(self) -> str:
+        return f"Scope(scope_id={self.scope_id!r})"
 
 
 @dataclass(frozen=True, slots=True)

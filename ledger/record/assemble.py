@@ -13,17 +13,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ledger.errors import Rejected
-from ledger.keys.derive import ContentKeys, submission_key
+from ledger.keys.derive import ContentKeys, place_of, submission_key
 from ledger.keys.provider import Grant, HolderRef, ScopeRef
 from ledger.merkle import leaf_hash
 from ledger.record.content import ContentSealer
+from ledger.record.descriptor import encode_descriptor, encode_scope_ids, encode_stored, nothing_stored
 from ledger.record.fields import Values
-from ledger.record.payload import BODY_FIELDS, encode_payload
+from ledger.record.payload import BODY_FIELDS, encode_payload_with
 from ledger.record.submission import ENCODING, event_time_ms, submission_digest
-from ledger.record.translate import ContentInput, Submission
+from ledger.record.translate import ContentInput, Submission, stand_in
 
 CLOCK_SKEW_TOLERANCE_MS = 5 * 60 * 1000
 """How far ahead of the gateway's clock an event may claim to be without being flagged."""
@@ -82,8 +83,7 @@ class AssembledEvent:
     submission_key_id: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Needs:
+class Needs(NamedTuple):
     """The holders, scopes and links an event needs from the key store."""
 
     holders: tuple[HolderRef, ...]
@@ -91,23 +91,13 @@ class Needs:
     links: tuple[tuple[HolderRef, HolderRef], ...]
 
 
-def holders_of(submission: Submission) -> tuple[HolderRef, ...]:
-    """The persons named, or what stands in their place."""
-    if submission.persons:
-        return tuple(HolderRef("person", each) for each in submission.persons)
-    return (_stand_in(submission),)
-
-
-def _stand_in(submission: Submission) -> HolderRef:
-    if submission.session_id is not None:
-        return HolderRef("session", submission.session_id)
-    return HolderRef("event", submission.event_id.hex())
-
-
 def _content_holders(submission: Submission, persons: tuple[str, ...]) -> tuple[HolderRef, ...]:
+    """Those persons or, where there are none, what stands in their place."""
+    if persons == submission.persons:
+        return submission.holders
     if persons:
-        return tuple(HolderRef("person", each) for each in persons)
-    return (_stand_in(submission),)
+        return tuple([HolderRef("person", each) for each in persons])
+    return (stand_in(submission.session_id, submission.event_id),)
 
 
 def needs(submission: Submission, capture: Capture, month: str) -> Needs:
@@ -116,20 +106,23 @@ def needs(submission: Submission, capture: Capture, month: str) -> Needs:
     The persons named are linked to the session, and to the event that this one amends: contents taken before anybody
     knew whose they were stand under those, and an erasure must find them.
     """
-    named = dict.fromkeys(content.persons for content in submission.contents if content.data is not None)
+    named = dict.fromkeys([content.persons for content in submission.contents if content.data is not None])
     scopes = {
         ScopeRef(holder, capture.retention_class, month): None
         for persons in named
         for holder in _content_holders(submission, persons)
     }
-    holders = {**dict.fromkeys(holders_of(submission)), **dict.fromkeys(scope.holder for scope in scopes)}
+    holders = dict.fromkeys([*submission.holders, *[scope.holder for scope in scopes]])
+    return Needs(tuple(holders), tuple(scopes), _links(submission) if submission.persons else ())
+
+
+def _links(submission: Submission) -> tuple[tuple[HolderRef, HolderRef], ...]:
     stand_ins = []
     if submission.session_id is not None:
         stand_ins.append(HolderRef("session", submission.session_id))
     if submission.envelope["amends_event_id"] is not None:
         stand_ins.append(HolderRef("event", submission.envelope["amends_event_id"].hex()))
-    links = ((stand_in, HolderRef("person", each)) for stand_in in stand_ins for each in submission.persons)
-    return Needs(tuple(holders), tuple(scopes), tuple(links))
+    return tuple([(stand_in, person) for stand_in in stand_ins for person in submission.holders])
 
 
 def check_sizes(submission: Submission, limits: ContentLimits) -> None:
@@ -143,7 +136,9 @@ def check_sizes(submission: Submission, limits: ContentLimits) -> None:
 
 def digest_of(submission: Submission, encoded: bytes, grant: Grant, tenant: str) -> tuple[bytes, bytes]:
     """The submission digest and the id of its key."""
-    held = {grant.holders[ref].pseudonym: grant.holders[ref].secret for ref in holders_of(submission)}
+    holders = grant.holders
+    # By pseudonym: two spellings of one person are one.
+    held = dict([holders[ref] for ref in submission.holders])
     key, key_id = submission_key(list(held.items()), ENCODING)
     return submission_digest(key, tenant, encoded), key_id
 
@@ -158,16 +153,9 @@ def assemble(
     sealer: ContentSealer,
 ) -> AssembledEvent:
     """The event's canonical form. `digest` comes from `digest_of`; `grant` holds all that `needs` named."""
-    descriptors: list[Values] = []
-    ciphertexts: list[tuple[str, bytes]] = []
-    commitments: dict[str, bytes] = {}
     scopes = _ScopesOf(submission, grant, capture.retention_class, reception.month)
-    for content in submission.contents:
-        descriptor, ciphertext = _seal(content, submission.event_id, scopes, reception.tenant, limits, sealer)
-        descriptors.append(descriptor)
-        if ciphertext is not None:
-            ciphertexts.append((content.slot, ciphertext))
-            commitments[content.slot] = descriptor["commitment"]
+    sealing = _Sealing(submission.event_id, reception.tenant, scopes, limits, sealer)
+    descriptors = [sealing.seal(content) for content in submission.contents]
     values = submission.envelope.copy()
     values["tenant"] = reception.tenant
     values["shard"] = reception.shard
@@ -187,9 +175,9 @@ def assemble(
     values["detected_class"] = "unspecified"
     values["submission_digest"], values["submission_key_id"] = digest
     values["contents"] = descriptors
-    values[BODY_FIELDS[submission.kind]] = _with_commitments(submission, commitments)
-    payload = encode_payload(values)
-    return AssembledEvent(submission.event_id, payload, leaf_hash(payload), tuple(ciphertexts), *digest)
+    values[BODY_FIELDS[submission.kind]] = _with_commitments(submission, sealing.commitments)
+    payload = encode_payload_with(values)
+    return AssembledEvent(submission.event_id, payload, leaf_hash(payload), tuple(sealing.ciphertexts), *digest)
 
 
 def _pseudonym(grant: Grant, identifier: str | None) -> bytes | None:
@@ -197,10 +185,11 @@ def _pseudonym(grant: Grant, identifier: str | None) -> bytes | None:
 
 
 def _is_ahead(submission: Submission, received_at_us: int) -> bool:
-    claimed = [event_time_ms(submission.event_id)]
-    if submission.envelope["occurred_at"] is not None:
-        claimed.append(submission.envelope["occurred_at"] // 1_000)
-    return max(claimed) > received_at_us // 1_000 + CLOCK_SKEW_TOLERANCE_MS
+    latest_ms = received_at_us // 1_000 + CLOCK_SKEW_TOLERANCE_MS
+    occurred_at_us = submission.envelope["occurred_at"]
+    return event_time_ms(submission.event_id) > latest_ms or (
+        occurred_at_us is not None and occurred_at_us // 1_000 > latest_ms
+    )
 
 
 def _with_commitments(submission: Submission, commitments: dict[str, bytes]) -> Values:
@@ -228,8 +217,15 @@ def _truncated(data: bytes, media_type: str | None, limit: int) -> bytes:
     return data[:end]
 
 
-class _ScopesOf(dict[tuple[str, ...], tuple[list[bytes], ContentKeys]]):
-    """Scope ids in order, and the keys under them, by the persons a content names. Most contents name the same."""
+class _Scopes(NamedTuple):
+    """The scopes of some contents: their ids as a descriptor holds them, and what their keys are derived from."""
+
+    encoded_ids: bytes
+    keys: ContentKeys
+
+
+class _ScopesOf(dict[tuple[str, ...], _Scopes]):
+    """Scopes by the persons a content names. Most contents of an event name the same."""
 
     def __init__(self, submission: Submission, grant: Grant, retention_class: str, month: str) -> None:
         super().__init__()
@@ -238,56 +234,45 @@ class _ScopesOf(dict[tuple[str, ...], tuple[list[bytes], ContentKeys]]):
         self.retention_class = retention_class
         self._month = month
 
-    def __missing__(self, persons: tuple[str, ...]) -> tuple[list[bytes], ContentKeys]:
-        granted = self._grant.scopes
-        found = {
-            scope.scope_id: scope.key
-            for holder in _content_holders(self._submission, persons)
-            for scope in (granted[ScopeRef(holder, self.retention_class, self._month)],)
-        }
-        held = self[persons] = (sorted(found), ContentKeys(list(found.items())))
+    def __missing__(self, persons: tuple[str, ...]) -> _Scopes:
+        granted, retention_class, month = self._grant.scopes, self.retention_class, self._month
+        holders = _content_holders(self._submission, persons)
+        found = dict([granted[ScopeRef(holder, retention_class, month)] for holder in holders])
+        held = self[persons] = _Scopes(encode_scope_ids(sorted(found)), ContentKeys(list(found.items())))
         return held
 
 
-def _seal(
-    content: ContentInput,
-    event_id: bytes,
-    scopes: _ScopesOf,
-    tenant: str,
-    limits: ContentLimits,
-    sealer: ContentSealer,
-) -> tuple[Values, bytes | None]:
-    """The descriptor of one content and its ciphertext (None where there is none: by reference, or absent)."""
-    descriptor: Values = {
-        "slot": content.slot,
-        "state": "absent" if content.reference is None else "by_reference",
-        "media_type": content.media_type,
-        "size": None,
-        "original_size": None,
-        "ciphertext_sha256": None,
-        "commitment": None,
-        "keyed_digest": None,
-        "keyed_digest_key_id": None,
-        "scope_ids": [],
-        "retention_class": scopes.retention_class,
-        "declared_class": content.declared_class,
-        "detected_class": "unspecified",
-        "rule_pack": None,
-        "detections": [],
-        "reference": content.reference,
-    }
-    data = content.data
-    if data is None:
-        return descriptor, None
-    stored = data
-    if len(data) > limits.content_bytes_max:
-        stored = _truncated(data, content.media_type, limits.content_bytes_max)
-    scope_ids, keys = scopes[content.persons]
-    sealed = sealer.seal(stored, keys.key(tenant, event_id, content.slot), tenant, event_id, content.slot)
-    descriptor["state"] = "full" if stored is data else "truncated"
-    descriptor["size"] = sealed.size
-    descriptor["original_size"] = len(data)
-    descriptor["ciphertext_sha256"] = sealed.ciphertext_sha256
-    descriptor["commitment"] = sealed.commitment
-    descriptor["scope_ids"] = scope_ids
-    return descriptor, sealed.ciphertext
+class _Sealing:
+    """Seals the contents of one event, in their order."""
+
+    __slots__ = ("_event_id", "_limits", "_scopes", "_sealer", "_tenant", "ciphertexts", "commitments")
+
+    def __init__(
+        self, event_id: bytes, tenant: str, scopes: _ScopesOf, limits: ContentLimits, sealer: ContentSealer
+    ) -> None:
+        self._event_id = event_id
+        self._tenant = tenant
+        self._scopes = scopes
+        self._limits = limits
+        self._sealer = sealer
+        self.ciphertexts: list[tuple[str, bytes]] = []
+        self.commitments: dict[str, bytes] = {}
+
+    def seal(self, content: ContentInput) -> bytes:
+        """The descriptor of the content, encoded. What is by reference, or absent, has no ciphertext."""
+        slot, _, media_type, data, reference, declared_class, persons = content
+        scopes = self._scopes
+        if data is None:
+            return encode_descriptor(
+                nothing_stored(slot, reference, media_type, scopes.retention_class, declared_class)
+            )
+        stored, state, size = data, "full", len(data)
+        if size > self._limits.content_bytes_max:
+            stored, state = _truncated(data, media_type, self._limits.content_bytes_max), "truncated"
+        encoded_ids, keys = scopes[persons]
+        place = place_of(self._tenant, self._event_id, slot)
+        ciphertext, sha256, commitment, stored_size = self._sealer.seal(stored, keys.key(place), place)
+        self.ciphertexts.append((slot, ciphertext))
+        self.commitments[slot] = commitment
+        head, tail = (slot, state, media_type), (scopes.retention_class, declared_class)
+        return encode_stored(head, stored_size, size, (sha256, commitment), encoded_ids, tail)

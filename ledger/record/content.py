@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -27,6 +26,7 @@ from nacl.exceptions import CryptoError
 
 from ledger.canonical import text
 from ledger.errors import IntegrityError
+from ledger.keys.derive import place_of
 from ledger.record.cipher import NONCE_BYTES, Cipher
 
 SALT_BYTES = 32
@@ -34,7 +34,6 @@ TAG = "audit-ledger/content/v1"
 STORED_BYTES_MAX = 64 * 1024 * 1024
 """No content is larger, whatever the configuration says; bounds what opening one can cost."""
 
-EVENT_ID_BYTES = 16
 _TAG_BYTES = text.encode(TAG)
 
 
@@ -57,15 +56,7 @@ class OpenedContent:
 
 def associated_data(tenant: str, event_id: bytes, slot: str) -> bytes:
     """What binds a ciphertext to its place."""
-    if len(event_id) != EVENT_ID_BYTES:
-        raise ValueError(f"an event id has {EVENT_ID_BYTES} bytes, got {len(event_id)}")
-    return b"".join((_TAG_BYTES, _text(tenant), event_id, _text(slot)))
-
-
-@lru_cache(maxsize=4_096)
-def _text(value: str) -> bytes:
-    """Tenants and slots are few, and every content needs both."""
-    return text.encode(value)
+    return _TAG_BYTES + place_of(tenant, event_id, slot)
 
 
 def commitment(salt: bytes, stored: bytes) -> bytes:
@@ -84,14 +75,13 @@ class ContentSealer:
         self._compress = zstandard.ZstdCompressor(level=1).compress
         self._encrypt = Cipher().encrypt
 
-    def seal(self, stored: bytes, key: bytes, tenant: str, event_id: bytes, slot: str) -> SealedContent:
-        """Seals `stored` under `key` (32 bytes, used for this content alone)."""
+    def seal(self, stored: bytes, key: bytes, place: bytes) -> SealedContent:
+        """Seals `stored`, which stands at a `place_of`, under `key` (32 bytes, used for this content alone)."""
         if len(stored) > STORED_BYTES_MAX:
             raise ValueError(f"a content has at most {STORED_BYTES_MAX} bytes, got {len(stored)}")
         random = os.urandom(SALT_BYTES + NONCE_BYTES)
         salt, nonce = random[:SALT_BYTES], random[SALT_BYTES:]
-        place = associated_data(tenant, event_id, slot)
-        ciphertext = nonce + self._encrypt(salt + self._compress(stored), place, nonce, key)
+        ciphertext = nonce + self._encrypt(salt + self._compress(stored), _TAG_BYTES + place, nonce, key)
         return SealedContent(ciphertext, sha256(ciphertext).digest(), sha256(salt + stored).digest(), len(stored))
 
 

@@ -22,6 +22,9 @@ Only what the pinned schemas use is known: record, enum, fixed, array, union of 
 long, double, boolean, and long as timestamp-micros, which takes Unix microseconds or an aware `datetime`. A value that
 does not fit is a `ValueError` that names the field, never the value.
 
+A record's encoding is those of its fields, one behind the other. So a list of records may be given as encodings that
+were made elsewhere (`encoded`), and a stretch of a record's fields can have an encoder of its own (`compile_fields`).
+
 There is one encoding of a value: shortest integers, an array as one block without a byte count, booleans 0 and 1.
 `ledger.record.payload` reads no other.
 """
@@ -29,7 +32,7 @@ There is one encoding of a value: shortest integers, an array as one block witho
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from operator import itemgetter
@@ -66,6 +69,11 @@ def _long(value: int) -> bytes:
 
 _READY = [_long(value) for value in range(_READY_TO)]
 """Counts and lengths, encoded once."""
+
+
+def encode_long(value: int) -> bytes:
+    """The encoding of one long."""
+    return _READY[value] if 0 <= value < _READY_TO else _long(value)
 
 
 def _moment(value: int | datetime) -> bytes:
@@ -119,13 +127,27 @@ _PRIMITIVES = {
 """Type to the expression that encodes a value of it."""
 
 _TIMESTAMP = "moment({0})"
+_ENCODED = "join((long(len({0})), *{0}, END)) if {0} else END"
 
 
-def compile_encoder(definition: Any) -> Encode:
-    """The encoder of a schema, a record: a value to its bytes."""
-    compiler = _Compiler()
-    write = compiler.function_of(definition)
+def compile_encoder(definition: Any, encoded: Collection[str] = ()) -> Encode:
+    """The encoder of a schema, a record: a value to its bytes. Fields of `encoded` hold lists of encoded items."""
+    compiler = _Compiler(encoded)
+    return _guarded(compiler, compiler.function_of(definition))
 
+
+def compile_fields(definition: Any, record: str, first: str, last: str) -> Encode:
+    """The encoder of a stretch of the fields of a record inside a schema."""
+    compiler = _Compiler(())
+    compiler.function_of(definition)
+    fields = compiler.definitions[record]
+    names = [each["name"] for each in fields]
+    stretch = fields[names.index(first) : names.index(last) + 1]
+    part = {"type": "record", "name": f"{record}.{first}-{last}", "fields": stretch}
+    return _guarded(compiler, compiler.function_of(part))
+
+
+def _guarded(compiler: _Compiler, write: Encode) -> Encode:
     def encode(value: Any) -> bytes:
         try:
             return write(value)
@@ -143,7 +165,9 @@ def compile_encoder(definition: Any) -> Encode:
 class _Compiler:
     """Turns the nodes of one schema into expressions, and its records into functions."""
 
-    def __init__(self) -> None:
+    def __init__(self, encoded: Collection[str]) -> None:
+        self.definitions: dict[str, list[dict[str, Any]]] = {}
+        self._encoded = encoded
         self._names = dict(_NAMES)
         self._named: dict[str, str] = {}
         self._fields: dict[CodeType, list[str]] = {}
@@ -200,7 +224,10 @@ class _Compiler:
         name, fields = node["name"], [each["name"] for each in node["fields"]]
         if len(fields) < 2:
             raise ValueError(f"{name}: a record of fewer than two fields is not supported")  # `take` gives no tuple
-        expressions = [self._expression(each["type"]) for each in node["fields"]]
+        self.definitions[name] = node["fields"]
+        expressions = [
+            _ENCODED if each["name"] in self._encoded else self._expression(each["type"]) for each in node["fields"]
+        ]
 
         def other_fields(values: dict[str, Any]) -> ValueError:
             return ValueError(f"{name}: expected other fields, differs in {sorted(set(fields) ^ values.keys())}")

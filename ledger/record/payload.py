@@ -47,12 +47,18 @@ _encoders = {
     schema.header: compile_encoder(schema.definition) for schema in (*PAYLOADS.values(), *EVENT_RECORDS.values())
 }
 _payload = _encoders[PAYLOAD.header]
+_payload_of_encoded = compile_encoder(PAYLOAD.definition, encoded=("contents",))
 _event_record = _encoders[EVENT_RECORD.header]
 
 
 def encode_payload(values: dict[str, Any]) -> bytes:
     """The canonical bytes of a payload. `ValueError` when a value does not fit the schema."""
     return PAYLOAD.header + _payload(values)
+
+
+def encode_payload_with(values: dict[str, Any]) -> bytes:
+    """The same, where `contents` holds descriptors that are encoded already (`ledger.record.descriptor`)."""
+    return PAYLOAD.header + _payload_of_encoded(values)
 
 
 def decode_payload(data: bytes) -> dict[str, Any]:

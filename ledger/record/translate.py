@@ -13,6 +13,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from ledger.errors import Rejected
+from ledger.keys.provider import HolderRef
 from ledger.record.bodies import BODIES
 from ledger.record.envelope import ENVELOPE_NAMES, envelope_of
 from ledger.record.fields import Values, symbol
@@ -63,7 +64,8 @@ class Submission(NamedTuple):
 
     `envelope` holds every payload field by name, `body` the fields of its body; pseudonyms, commitments and what is the
     gateway's own are None still. `persons` are all identifiers named, without repeats; `actor_user` and `subjects` say
-    who is who.
+    who is who. `holders` are the persons or, where none is named, what stands in their place: the session, else the
+    event.
     """
 
     event_id: bytes
@@ -74,6 +76,7 @@ class Submission(NamedTuple):
     actor_user: str | None
     subjects: tuple[tuple[str, str | None], ...]
     persons: tuple[str, ...]
+    holders: tuple[HolderRef, ...]
     session_id: str | None
 
 
@@ -134,6 +137,7 @@ def translate(event: pb.Event) -> Submission:
         raise Rejected("body", "is required: one of " + ", ".join(BODIES))
     actor_user, subjects, everyone = _persons(event)
     envelope = envelope_of(event, kind)
+    session_id: str | None = envelope["session_id"]
     contents = _Contents(envelope["declared_class"], everyone)
     if actor_user:
         contents.found.append(_identity("actor.user", actor_user))
@@ -143,9 +147,17 @@ def translate(event: pb.Event) -> Submission:
     persons = tuple(dict.fromkeys([*everyone, *contents.persons])) if contents.persons else everyone
     if persons:
         _check_names(envelope, kind, body, contents.named, subjects, persons)
+        holders = tuple([HolderRef("person", each) for each in persons])
+    else:
+        holders = (stand_in(session_id, event_id),)
     return Submission(
-        event_id, kind, envelope, body, tuple(contents.found), actor_user, subjects, persons, envelope["session_id"]
+        event_id, kind, envelope, body, tuple(contents.found), actor_user, subjects, persons, holders, session_id
     )
+
+
+def stand_in(session_id: str | None, event_id: bytes) -> HolderRef:
+    """What holds contents of which nobody says whose they are: the session, else the event."""
+    return HolderRef("event", event_id.hex()) if session_id is None else HolderRef("session", session_id)
 
 
 Subjects = tuple[tuple[str, str | None], ...]

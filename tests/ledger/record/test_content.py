@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from nacl.bindings import crypto_aead_xchacha20poly1305_ietf_decrypt, crypto_aead_xchacha20poly1305_ietf_encrypt
 
 from ledger.errors import IntegrityError
+from ledger.keys.derive import place_of
 from ledger.record import content
 from ledger.record.content import (
     NONCE_BYTES,
@@ -32,7 +33,7 @@ SEALER = ContentSealer()
 
 def seal(stored: bytes) -> SealedContent:
     """The content sealed at a fixed place under a fixed key."""
-    return SEALER.seal(stored, KEY, "acme", EVENT, "input")
+    return SEALER.seal(stored, KEY, place_of("acme", EVENT, "input"))
 
 
 def reopen(sealed: SealedContent, **changes: object) -> bytes:
