@@ -41,7 +41,7 @@ class ReadyEvent:
 
     def value(self) -> bytes:
         """The value of its record."""
-        return encode_event_record(self.event.payload, list(self.event.contents))
+        return encode_event_record(self.event.payload, self.event.contents)
 
 
 @dataclass(frozen=True, slots=True)

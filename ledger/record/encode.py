@@ -81,7 +81,8 @@ def _moment(value: int | datetime) -> bytes:
 
 
 @lru_cache(maxsize=TEXTS_REMEMBERED)
-def _text(value: str) -> bytes:
+def encode_text(value: str) -> bytes:
+    """The encoding of one text."""
     encoded = value.encode()
     return _long(len(encoded)) + encoded
 
@@ -109,7 +110,7 @@ _NAMES: dict[str, Any] = {
     "join": b"".join,
     "long": _long,
     "moment": _moment,
-    "text": _text,
+    "text": encode_text,
     "sized": _sized,
     "double": struct.Struct("<d").pack,
     "wrong_length": _wrong_length,

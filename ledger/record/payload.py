@@ -14,12 +14,13 @@ no more memory than a small multiple of their length.
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import Any
 
 import fastavro
 
 from ledger.errors import IntegrityError
-from ledger.record.encode import compile_encoder
+from ledger.record.encode import compile_encoder, encode_long, encode_text
 from ledger.record.schemas import EVENT_RECORD, EVENT_RECORDS, HEADER_BYTES, PAYLOAD, PAYLOADS, Schema
 
 BODY_FIELDS: dict[str, str] = {
@@ -48,7 +49,7 @@ _encoders = {
 }
 _payload = _encoders[PAYLOAD.header]
 _payload_of_encoded = compile_encoder(PAYLOAD.definition, encoded=("contents",))
-_event_record = _encoders[EVENT_RECORD.header]
+_END_OF_CONTENTS = b"\x00"
 
 
 def encode_payload(values: dict[str, Any]) -> bytes:
@@ -66,10 +67,19 @@ def decode_payload(data: bytes) -> dict[str, Any]:
     return _decode(PAYLOADS, data, "payload")
 
 
-def encode_event_record(payload: bytes, contents: list[tuple[str, bytes]]) -> bytes:
-    """An event's value in the event log: its payload and its sealed contents as (slot, ciphertext)."""
-    sealed = [{"slot": slot, "ciphertext": ciphertext} for slot, ciphertext in contents]
-    return EVENT_RECORD.header + _event_record({"payload": payload, "contents": sealed})
+def encode_event_record(payload: bytes, contents: Sequence[tuple[str, bytes]]) -> bytes:
+    """An event's value in the event log: its payload and its sealed contents as (slot, ciphertext).
+
+    Written here and not by the encoder of its schema, so that its thousands of bytes are copied once; what decodes it
+    holds it against that encoder.
+    """
+    parts = [EVENT_RECORD.header, encode_long(len(payload)), payload]
+    if contents:
+        parts.append(encode_long(len(contents)))
+        for slot, ciphertext in contents:
+            parts += (encode_text(slot), encode_long(len(ciphertext)), ciphertext)
+    parts.append(_END_OF_CONTENTS)
+    return b"".join(parts)
 
 
 def decode_event_record(data: bytes) -> tuple[bytes, list[tuple[str, bytes]]]:

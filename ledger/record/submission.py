@@ -14,6 +14,7 @@ The submission key comes from the gateway secrets of the persons named in the ev
 from __future__ import annotations
 
 import hmac
+from functools import lru_cache
 
 from google.protobuf.message import DecodeError
 
@@ -22,6 +23,9 @@ from ledger.errors import Rejected
 from ledger.v1 import event_pb2 as pb
 
 ENCODING = "pb1"
+PREFIXES_MAX = 1_024
+"""Tenants whose canonical bytes are remembered."""
+
 _TAG = text.encode("audit-ledger/submission/v1")
 
 
@@ -53,7 +57,12 @@ def submission_bytes(event: pb.Event) -> bytes:
 
 def submission_digest(key: bytes, tenant: str, encoded: bytes) -> bytes:
     """The digest that tells a repeat from a conflict; `encoded` are `submission_bytes`."""
-    return hmac.digest(key, _TAG + text.encode(tenant) + encoded, "sha256")
+    return hmac.digest(key, _prefix(tenant) + encoded, "sha256")
+
+
+@lru_cache(maxsize=PREFIXES_MAX)
+def _prefix(tenant: str) -> bytes:
+    return _TAG + text.encode(tenant)
 
 
 def event_time_ms(event_id: bytes) -> int:

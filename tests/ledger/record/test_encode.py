@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ledger.record.encode import compile_encoder
+from ledger.record.payload import encode_event_record
 from ledger.record.schemas import EVENT_RECORD, PAYLOAD, Schema
 
 PRIMITIVES: dict[str, st.SearchStrategy[Any]] = {
@@ -59,6 +60,13 @@ def test_the_bytes_are_those_of_fastavro(schema: Schema) -> None:
         assert encode(value) == by_fastavro(schema, value)
 
     check()
+
+
+@given(st.binary(max_size=5_000), st.lists(st.tuples(st.text(max_size=20), st.binary(max_size=5_000)), max_size=4))
+def test_an_event_record_is_that_of_its_schema(payload: bytes, contents: list[tuple[str, bytes]]) -> None:
+    """The value of an event's record, which is put together by hand, is what fastavro writes."""
+    value = {"payload": payload, "contents": [{"slot": slot, "ciphertext": data} for slot, data in contents]}
+    assert encode_event_record(payload, contents) == EVENT_RECORD.header + by_fastavro(EVENT_RECORD, value)
 
 
 RECORD = {
