@@ -25,7 +25,9 @@ import hmac
 import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from os import urandom
+from typing import get_args
 
 from ledger.canonical import text
 from ledger.errors import IntegrityError, Misconfigured
@@ -39,8 +41,16 @@ HOLDER_LOOKUP_TAG = "audit-ledger/holder-lookup/v1"
 SCOPE_ROW_TAG = "audit-ledger/scope-row/v1"
 FIRST_GENERATION = 1
 
-_HOLDER_LOOKUP = text.encode(HOLDER_LOOKUP_TAG)
+CLASSES_MAX = 1_024
+"""Retention classes and months whose canonical bytes are remembered."""
+
+_HOLDER_LOOKUPS = {kind: text.encode(HOLDER_LOOKUP_TAG) + text.encode(kind) for kind in get_args(HolderKind)}
 _SCOPE_ROW = text.encode(SCOPE_ROW_TAG)
+
+
+@lru_cache(maxsize=CLASSES_MAX)
+def _class_and_month(retention_class: str, month: str) -> bytes:
+    return text.encode(retention_class) + text.encode(month)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +73,12 @@ class TenantRing:
     def holder_hash(self, ref: HolderRef) -> bytes:
         """The keyed hash that finds this holder's rows."""
         identifier = normalize_v1(ref.identifier) if ref.kind == "person" else exact_bytes(ref.identifier)
-        message = b"".join((_HOLDER_LOOKUP, text.encode(ref.kind), len(identifier).to_bytes(8, "big"), identifier))
+        message = b"".join((_HOLDER_LOOKUPS[ref.kind], len(identifier).to_bytes(8, "big"), identifier))
         return hmac.digest(self.lookup_key, message, "sha256")
 
     def scope_row_key(self, pseudonym: bytes, ref: ScopeRef) -> bytes:
         """The keyed hash that finds the row of this holder's scope."""
-        message = b"".join((_SCOPE_ROW, pseudonym, text.encode(ref.retention_class), text.encode(ref.month)))
+        message = b"".join((_SCOPE_ROW, pseudonym, _class_and_month(ref.retention_class, ref.month)))
         return hmac.digest(self.lookup_key, message, "sha256")
 
 

@@ -48,6 +48,7 @@ class SealedRows:
         self._hierarchy = hierarchy
         self._ring = ring
         self._now = now
+        self._opened: dict[tuple[int, int, int, bytes], bytes] = {}
 
     def holders(self, hashes: Mapping[HolderRef, bytes]) -> dict[HolderRef, Holder]:
         """The holders that exist, of refs with their hashes. Several refs may share a hash, and then a holder."""
@@ -132,15 +133,20 @@ class SealedRows:
         return self._open(row.sealing, identity, where, SCOPE_KEY_BYTES)
 
     def _open(self, sealing: Sealing, identity: bytes, where: str, length: int) -> bytes:
-        key = self._hierarchy.open_bucket_key(
-            self._ring,
+        return open_sealed(self._bucket_key(sealing), sealing.sealed, identity, where, length)
+
+    def _bucket_key(self, sealing: Sealing) -> bytes:
+        """The key of the bucket of a row. Many rows share one of 256; within a transaction each is asked for once."""
+        sealed_under = (
             sealing.bucket,
             sealing.bucket_key_generation,
             sealing.tenant_key_generation,
             sealing.sealed_bucket_key,
-            self._now,
         )
-        return open_sealed(key, sealing.sealed, identity, where, length)
+        key = self._opened.get(sealed_under)
+        if key is None:
+            key = self._opened[sealed_under] = self._hierarchy.open_bucket_key(self._ring, *sealed_under, self._now)
+        return key
 
 
 def _holder_identity(tenant: str, holder_hash: bytes, kind: str, normalization: int) -> bytes:

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ledger.canonical import blob, sequence, text
 from ledger.errors import IntegrityError
-from ledger.keys.sealing import open_sealed, row_identity, seal
+from ledger.keys.sealing import ROW_TAG, open_sealed, row_identity, seal
 
 KEY = b"k" * 32
 
@@ -64,3 +65,14 @@ def test_places_are_unambiguous(parts: list[str], data: st.DataObject) -> None:
         return row_identity(of[0], of[1], *(each.encode() for each in of[2:]))
 
     assert (identity(parts) == identity(other)) == (parts == other)
+
+
+@given(
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=5),
+    st.just("acme"),
+    st.lists(st.binary(max_size=20), max_size=5),
+)
+def test_a_place_is_its_canonical_encoding(table: str, tenant: str, parts: list[bytes]) -> None:
+    """What is joined by hand is what the codecs of the canonical encoding write."""
+    canonical = text.encode(ROW_TAG) + text.encode(table) + text.encode(tenant) + sequence(blob).encode(tuple(parts))
+    assert row_identity(table, tenant, *parts) == canonical
