@@ -97,11 +97,16 @@ def rounds_origin(ledger_name: str, partition: int) -> str:
 
 def check_ledger_name(name: str) -> None:
     """`Misconfigured` unless the name can stand before an origin: a note key name without scheme or outer slashes."""
-    check_key_name(name)
-    if "://" in name or name.startswith("/") or name.endswith("/") or len(name) > LEDGER_NAME_CHARACTERS_MAX:
+    try:
+        check_key_name(name)
+        fits = "://" not in name and not name.startswith("/") and not name.endswith("/")
+    except Misconfigured:
+        fits = False
+    if not fits or len(name) > LEDGER_NAME_CHARACTERS_MAX:
         raise Misconfigured(
-            "ledger name: expected a name such as audit.example.org, without scheme or outer slashes, "
-            f"of at most {LEDGER_NAME_CHARACTERS_MAX} characters"
+            "ledger name: expected a name such as audit.example.org: 1 to "
+            f"{LEDGER_NAME_CHARACTERS_MAX} characters, no scheme (https://), no slash at either end, no space, control "
+            f"character or '+'; got {name[:64]!r}{'' if len(name) <= 64 else f' and {len(name) - 64} more characters'}"
         )
 
 

@@ -1,5 +1,9 @@
 """Child processes of one command that live and end together: when one ends, the command does, and says which.
 
+It ends with the child's exit code where that says who must act (1: a person, 2: the operator), so that a script sees
+the same whether it runs the parts or the whole; and with 3, unavailable, when the child was killed or ended without an
+error.
+
 Each is a process group of its own, so that a Ctrl-C at the terminal reaches the command alone, which then tells its
 children in the order it wants.
 """
@@ -17,9 +21,10 @@ from typing import Any
 
 import click
 
-from ledger.errors import Unavailable
+from ledger.errors import LedgerError, Misconfigured, Unavailable
 
 STOP_S = 20.0
+_ENDED: dict[int, type[LedgerError]] = {LedgerError.exit_code: LedgerError, Misconfigured.exit_code: Misconfigured}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +67,12 @@ class Children:
         await asyncio.wait([self._stopping, *endings, *futures], return_when=asyncio.FIRST_COMPLETED)
 
     def check(self) -> None:
-        """`Unavailable` naming a child that ended although nobody told the command to stop."""
+        """Raise naming a child that ended although nobody told the command to stop; the module says what."""
         for child in self._children:
             if child.ending.done() and not self._stop.is_set():
                 code = child.process.returncode
-                raise Unavailable(f"the {child.name} ended with exit code {code}; its message stands above")
+                kind = _ENDED.get(code or 0, Unavailable)
+                raise kind(f"the {child.name} ended with exit code {code}; its message stands above")
 
     async def stop_in_turn(self) -> None:
         """End them one after the other in the order they were started."""

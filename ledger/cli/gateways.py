@@ -38,7 +38,7 @@ BEYOND_DRAIN_S = 10.0
 
 
 async def run_gateways(home: Home, config: LedgerConfig, count: int, stop: asyncio.Event) -> None:
-    """Run `count` gateway processes until `stop` is set; `Unavailable` when one ends before that."""
+    """Run `count` gateway processes until `stop` is set; raises as `Children.check` when one ends before."""
     with _held(config.gateway.address) as address:
         metrics = parse_address(config.gateway.metrics_listen, "gateway.metrics_listen")
         ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()

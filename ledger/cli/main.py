@@ -58,8 +58,7 @@ def load_commands() -> None:
 
 def main() -> None:
     """Runs the command line; never returns."""
-    # Taken out, since the configuration takes every variable with this prefix for a setting.
-    debug = os.environ.pop("AUDIT_LEDGER_DEBUG", "") not in ("", "0")
+    debug = os.environ.get("AUDIT_LEDGER_DEBUG", "") not in ("", "0")
     stdout = sys.stdout
     load_commands()
     try:

@@ -21,7 +21,7 @@ from ledger.config.settings import SECTIONS, LedgerConfig, default_of, meanings
 from ledger.errors import Misconfigured
 
 ENVIRONMENT_PREFIX = "AUDIT_LEDGER_"
-ENVIRONMENT_OTHERS = frozenset({"AUDIT_LEDGER_HOME", "AUDIT_LEDGER_TENANT"})
+ENVIRONMENT_OTHERS = frozenset({"AUDIT_LEDGER_HOME", "AUDIT_LEDGER_TENANT", "AUDIT_LEDGER_DEBUG"})
 """Variables of the command line, which are no settings."""
 
 FILE_BYTES_MAX = 1024 * 1024

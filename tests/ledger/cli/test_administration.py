@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from ledger.note import VerifierKey
 from tests.ledger.cli.running import Cli
 
@@ -24,6 +26,17 @@ def test_init_never_overwrites(cli: Cli) -> None:
     done = cli.run("init", "--name", "other.test")
     assert (done.code, (cli.home / "trust.json").read_bytes()) == (2, before)
     assert "is a ledger already" in done.err
+
+
+@pytest.mark.parametrize("name", ["", "my ledger", "https://audit.example.org", "audit.example.org/", "a+b", "x" * 500])
+def test_a_name_that_is_none_is_told_with_an_example(cli: Cli, name: str) -> None:
+    """`init` says what a ledger's name looks like, what it got, and makes nothing."""
+    done = cli.run("init", "--name", name)
+    assert done.code == 2
+    assert done.err.startswith("error: ledger name: expected a name such as audit.example.org: ")
+    assert f"got {name[:64]!r}" in done.err
+    assert len(done.err) < 400
+    assert not cli.home.exists()
 
 
 def test_a_tenant_tells_its_logs_and_their_keys(cli: Cli) -> None:

@@ -41,6 +41,19 @@ def test_when_one_dies_all_end_and_say_who(cli: Cli, command: str, name: str) ->
                 os.kill(pid, 0)
 
 
+@pytest.mark.parametrize("gateways", [(), ("--gateways", "2")], ids=["one", "several"])
+def test_up_on_a_taken_port_ends_as_the_gateway_does(cli: Cli, gateways: tuple[str, ...]) -> None:
+    """A port that somebody else has is wrong configuration: exit code 2 of `serve` and of `up`, with one message."""
+    cli.make(TENANT)
+    with ExitStack() as others:
+        taken = _somebody(others)
+        for command in (("serve",), ("up", *gateways)):
+            done = cli.run(*command, "--listen", taken)
+            assert done.code == 2
+            assert f"error: gateway.listen: cannot listen on {taken}" in done.err
+    assert "error: the gateway ended with exit code 2; its message stands above" in done.err
+
+
 def test_two_ledgers_on_one_machine(cli: Cli) -> None:
     """`up` takes free ports where somebody else has the configured ones, and says so."""
     settings = ("gateway.metrics_listen", "sealer.metrics_listen", "query.listen")
