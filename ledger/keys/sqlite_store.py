@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from ledger.errors import Misconfigured
 from ledger.keys.cache import LeaseCache
 from ledger.keys.database import KeyDatabase
-from ledger.keys.hierarchy import KeyHierarchy
+from ledger.keys.hierarchy import KeyHierarchy, TenantRing
 from ledger.keys.master import MasterKey
 from ledger.keys.provider import Grant, Holder, HolderRef, Scope, ScopeRef, check_link, check_scope_ref
 from ledger.keys.rows import insert_links, select_links
@@ -55,6 +55,18 @@ class _Wanted:
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+def _hash(ring: TenantRing, ref: HolderRef, known: dict[HolderRef, bytes]) -> bytes:
+    """The ref's hash, computed once a call: one person or session stands in many of a call's links."""
+    found = known.get(ref)
+    if found is None:
+        found = known[ref] = ring.holder_hash(ref)
+    return found
+
+
+def _pairs(ring: TenantRing, links: Iterable[Link], known: dict[HolderRef, bytes]) -> set[tuple[bytes, bytes]]:
+    return {(_hash(ring, stand_in, known), _hash(ring, person, known)) for stand_in, person in links}
 
 
 class SqliteKeyStore:
@@ -103,7 +115,8 @@ class SqliteKeyStore:
             scopes=tuple(dict.fromkeys(new_scopes)),
             links=tuple(dict.fromkeys(new_links)),
         )
-        grant = self._find(tenant, wanted, began) or self._make(tenant, wanted, began)
+        hashes: dict[HolderRef, bytes] = {}
+        grant = self._find(tenant, wanted, hashes, began) or self._make(tenant, wanted, hashes, began)
         self._holders.put_many(tenant, grant.holders.items(), began)
         self._scopes.put_many(tenant, grant.scopes.items(), began)
         self._links.put_many(tenant, ((link, None) for link in wanted.links), began)
@@ -149,14 +162,17 @@ class SqliteKeyStore:
         """What may be told of all signing keys."""
         return self._signing.list()
 
-    def _find(self, tenant: str, wanted: _Wanted, began: float) -> Grant | None:
-        """All that is wanted, when the store has it all; None otherwise. One snapshot, nothing written."""
+    def _find(self, tenant: str, wanted: _Wanted, known: dict[HolderRef, bytes], began: float) -> Grant | None:
+        """All that is wanted, when the store has it all; None otherwise. One snapshot, nothing written.
+
+        `known` collects the hashes of refs. They hold for the write that follows: a look-up key never rotates.
+        """
         with self._database.read() as rows:
             ring = self._hierarchy.ring(rows, tenant, began)
             if ring is None:
                 return None
             sealed = SealedRows(rows, self._hierarchy, ring, began)
-            hashes = {ref: ring.holder_hash(ref) for ref in wanted.holders}
+            hashes = {ref: _hash(ring, ref, known) for ref in wanted.holders}
             holders = sealed.holders(hashes)
             if len(holders) != len(hashes):
                 return None
@@ -164,19 +180,19 @@ class SqliteKeyStore:
             scopes = sealed.scopes(row_keys)
             if len(scopes) != len(row_keys):
                 return None
-            pairs = {(ring.holder_hash(stand_in), ring.holder_hash(person)) for stand_in, person in wanted.links}
+            pairs = _pairs(ring, wanted.links, known)
             return None if select_links(rows, tenant, tuple(pairs)) != pairs else Grant(holders, scopes)
 
-    def _make(self, tenant: str, wanted: _Wanted, began: float) -> Grant:
+    def _make(self, tenant: str, wanted: _Wanted, known: dict[HolderRef, bytes], began: float) -> Grant:
         """All that is wanted, made where absent, durable on return."""
         with self._database.write() as rows:
             ring = self._hierarchy.ensure_ring(rows, tenant, began)
             sealed = SealedRows(rows, self._hierarchy, ring, began)
-            hashes = {ref: ring.holder_hash(ref) for ref in wanted.holders}
+            hashes = {ref: _hash(ring, ref, known) for ref in wanted.holders}
             holders = sealed.ensure_holders(hashes)
             row_keys = {ref: ring.scope_row_key(holders[ref.holder].pseudonym, ref) for ref in wanted.scopes}
             scopes = sealed.ensure_scopes(row_keys, hashes)
-            pairs = {(ring.holder_hash(stand_in), ring.holder_hash(person)) for stand_in, person in wanted.links}
+            pairs = _pairs(ring, wanted.links, known)
             insert_links(rows, tenant, tuple(pairs))
         return Grant(holders, scopes)
 
