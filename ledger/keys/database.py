@@ -133,6 +133,18 @@ class KeyDatabase:
         with self._write_lock, self._errors(), self._transaction(self._writer, "BEGIN IMMEDIATE") as rows:
             yield rows
 
+    def truncate_log(self) -> None:
+        """Fold the write-ahead log into the database and cut it to nothing, so that no older page is left anywhere.
+
+        `Unavailable` when somebody is in the way for longer than the busy time-out: a reader in a long transaction.
+        """
+        if self._writer is None:
+            raise Unavailable(f"key store {self.path}: was opened for reading only; it can't be written here")
+        with self._write_lock, self._errors():
+            (busy, *_) = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise Unavailable(f"key store {self.path}: somebody is reading from its write-ahead log; try again")
+
     def close(self) -> None:
         """Close both connections. The last one to leave folds the write-ahead log into the database."""
         with self._read_lock, self._write_lock:

@@ -73,10 +73,15 @@ class Scope(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """An answer to `acquire`: every holder, scope and link asked for is durable."""
+    """An answer to `acquire`: every holder, scope and link asked for is durable.
+
+    `suppressed`: those asked for that nobody is given, because they are being erased or were erased a while ago; they,
+    their scopes and their links are missing here.
+    """
 
     holders: Mapping[HolderRef, Holder]
     scopes: Mapping[ScopeRef, Scope]
+    suppressed: frozenset[HolderRef] = frozenset()
 
 
 class ScopeKeys(Protocol):
@@ -106,6 +111,8 @@ class KeyProvider(ScopeKeys, Protocol):
         with them, asked for or not. `Unavailable` when the store is away or busy, `Rejected` for an identifier that
         is empty or no text, `IntegrityError` when the store contradicts itself.
         """
+
+        """The 32-byte key under which the tenant's redacted values are numbered; the same for ever."""
 
 
 def check_scope_ref(ref: ScopeRef) -> None:

@@ -58,6 +58,11 @@ class SealedRows:
         }
         return {ref: by_hash[holder_hash] for ref, holder_hash in hashes.items() if holder_hash in by_hash}
 
+    def holders_by_hash(self, hashes: Iterable[bytes]) -> dict[bytes, Holder]:
+        """The holders of these hashes that exist, by hash."""
+        found = select_holders(self._rows, self._ring.tenant, _distinct(hashes))
+        return {row.holder_hash: self._open_holder(row) for row in found}
+
     def ensure_holders(self, hashes: Mapping[HolderRef, bytes]) -> dict[HolderRef, Holder]:
         """All these holders, made where absent."""
         found = self.holders(hashes)
@@ -70,7 +75,7 @@ class SealedRows:
         new = []
         for holder_hash, kind in kinds.items():
             under = bucket_keys[holder_hash[0]]
-            identity = _holder_identity(tenant, holder_hash, kind, normalization_of(kind))
+            identity = holder_identity(tenant, holder_hash, kind, normalization_of(kind))
             sealed = seal(under.key, urandom(PSEUDONYM_BYTES + SECRET_BYTES), identity)
             new.append((holder_hash, kind, normalization_of(kind), under.generation, sealed))
         insert_holders(self._rows, tenant, new)
@@ -102,7 +107,7 @@ class SealedRows:
         for row_key, ref in refs.items():
             holder_hash, scope_id = hashes[ref.holder], urandom(SCOPE_ID_BYTES)
             under = bucket_keys[holder_hash[0]]
-            identity = _scope_identity(tenant, row_key, scope_id, holder_hash, ref.retention_class, ref.month)
+            identity = scope_identity(tenant, row_key, scope_id, holder_hash, ref.retention_class, ref.month)
             sealed = seal(under.key, urandom(SCOPE_KEY_BYTES), identity)
             new.append((row_key, scope_id, holder_hash, ref.retention_class, ref.month, under.generation, sealed))
         insert_scopes(self._rows, tenant, new)
@@ -122,13 +127,13 @@ class SealedRows:
 
     def _open_holder(self, row: HolderRow) -> Holder:
         tenant = self._ring.tenant
-        identity = _holder_identity(tenant, row.holder_hash, row.kind, row.normalization)
+        identity = holder_identity(tenant, row.holder_hash, row.kind, row.normalization)
         plain = self._open(row.sealing, identity, f"holder row of tenant {tenant}", PSEUDONYM_BYTES + SECRET_BYTES)
         return Holder(plain[:PSEUDONYM_BYTES], plain[PSEUDONYM_BYTES:])
 
     def _open_scope(self, row: ScopeRow) -> bytes:
         tenant = self._ring.tenant
-        identity = _scope_identity(tenant, row.row_key, row.scope_id, row.holder_hash, row.retention_class, row.month)
+        identity = scope_identity(tenant, row.row_key, row.scope_id, row.holder_hash, row.retention_class, row.month)
         where = f"scope {row.scope_id.hex()} of tenant {tenant}"
         return self._open(row.sealing, identity, where, SCOPE_KEY_BYTES)
 
@@ -149,13 +154,15 @@ class SealedRows:
         return key
 
 
-def _holder_identity(tenant: str, holder_hash: bytes, kind: str, normalization: int) -> bytes:
+def holder_identity(tenant: str, holder_hash: bytes, kind: str, normalization: int) -> bytes:
+    """What binds a row of `holders` to its place."""
     return row_identity("holders", tenant, holder_hash, kind.encode(), normalization.to_bytes(8, "big"))
 
 
-def _scope_identity(
+def scope_identity(
     tenant: str, row_key: bytes, scope_id: bytes, holder_hash: bytes, retention_class: str, month: str
 ) -> bytes:
+    """What binds a row of `scopes` to its place."""
     return row_identity("scopes", tenant, row_key, scope_id, holder_hash, retention_class.encode(), month.encode())
 
 

@@ -6,11 +6,14 @@ gateways meeting a new person one makes the pseudonym and the others find it. On
 shown is cached or answered. Crash argument: before the commit nothing exists and nobody was told; after it everything
 asked for is durable, and a caller that was not told asks again and finds it.
 
+Holders on the list of `ledger.keys.suppression` are neither found nor made: the grant names them and lacks them.
+
 No `await`, no event loop: call it from worker threads. Reads do not wait for writes.
 """
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -26,6 +29,7 @@ from ledger.keys.rows import insert_links, select_links
 from ledger.keys.sealed_rows import SealedRows
 from ledger.keys.signing import Role, SigningKey
 from ledger.keys.signing_store import SigningKeyInfo, SigningKeyStore
+from ledger.keys.suppression import Suppressions
 
 _MASTER_KEY_ID = "master_key_id"
 
@@ -89,6 +93,7 @@ class SqliteKeyStore:
         opened: LeaseCache[bytes, bytes] = LeaseCache(limits.opened_keys_max, limits.lease_s)
         self._hierarchy = KeyHierarchy(master, opened)
         self._signing = SigningKeyStore(database, master, clock)
+        self._suppressions = Suppressions()
         self._claim(master)
 
     def acquire(
@@ -119,6 +124,9 @@ class SqliteKeyStore:
         grant = self._find(tenant, wanted, hashes, began) or self._make(tenant, wanted, hashes, began)
         self._holders.put_many(tenant, grant.holders.items(), began)
         self._scopes.put_many(tenant, grant.scopes.items(), began)
+        if grant.suppressed:
+            granted = {**have_scopes, **grant.scopes}
+            return Grant({**have_holders, **grant.holders}, granted, grant.suppressed)
         self._links.put_many(tenant, ((link, None) for link in wanted.links), began)
         return Grant({**have_holders, **grant.holders}, {**have_scopes, **grant.scopes})
 
@@ -131,7 +139,10 @@ class SqliteKeyStore:
                 ring = self._hierarchy.ring(rows, tenant, began)
                 if ring is None:
                     return found
-                read = SealedRows(rows, self._hierarchy, ring, began).scope_keys(missing)
+                doomed = self._suppressions.doomed_scopes(rows, tenant, missing)
+                read = SealedRows(rows, self._hierarchy, ring, began).scope_keys(
+                    [each for each in missing if each not in doomed] if doomed else missing
+                )
             self._scope_keys.put_many(tenant, read.items(), began)
             found |= read
         return found
@@ -146,7 +157,10 @@ class SqliteKeyStore:
                 ring = self._hierarchy.ring(rows, tenant, began)
                 if ring is None:
                     return None
-                found = SealedRows(rows, self._hierarchy, ring, began).holders({ref: ring.holder_hash(ref)})
+                holder_hash = ring.holder_hash(ref)
+                if self._suppressions.among(rows, tenant, (holder_hash,)):
+                    return None
+                found = SealedRows(rows, self._hierarchy, ring, began).holders({ref: holder_hash})
             self._holders.put_many(tenant, found.items(), began)
         return found[ref].pseudonym if found else None
 
@@ -172,7 +186,7 @@ class SqliteKeyStore:
             if ring is None:
                 return None
             sealed = SealedRows(rows, self._hierarchy, ring, began)
-            hashes = {ref: _hash(ring, ref, known) for ref in wanted.holders}
+            wanted, hashes, suppressed = self._allowed(rows, ring, wanted)
             holders = sealed.holders(hashes)
             if len(holders) != len(hashes):
                 return None
@@ -181,20 +195,39 @@ class SqliteKeyStore:
             if len(scopes) != len(row_keys):
                 return None
             pairs = _pairs(ring, wanted.links, known)
-            return None if select_links(rows, tenant, tuple(pairs)) != pairs else Grant(holders, scopes)
+            if select_links(rows, tenant, tuple(pairs)) != pairs:
+                return None
+            return Grant(holders, scopes, suppressed)
 
     def _make(self, tenant: str, wanted: _Wanted, known: dict[HolderRef, bytes], began: float) -> Grant:
         """All that is wanted, made where absent, durable on return."""
         with self._database.write() as rows:
             ring = self._hierarchy.ensure_ring(rows, tenant, began)
             sealed = SealedRows(rows, self._hierarchy, ring, began)
-            hashes = {ref: _hash(ring, ref, known) for ref in wanted.holders}
+            wanted, hashes, suppressed = self._allowed(rows, ring, wanted)
             holders = sealed.ensure_holders(hashes)
             row_keys = {ref: ring.scope_row_key(holders[ref.holder].pseudonym, ref) for ref in wanted.scopes}
             scopes = sealed.ensure_scopes(row_keys, hashes)
             pairs = _pairs(ring, wanted.links, known)
             insert_links(rows, tenant, tuple(pairs))
-        return Grant(holders, scopes)
+        return Grant(holders, scopes, suppressed)
+
+    def _allowed(
+        self, rows: sqlite3.Connection, ring: TenantRing, wanted: _Wanted
+    ) -> tuple[_Wanted, dict[HolderRef, bytes], frozenset[HolderRef]]:
+        """What of it may be given, the hashes of its holders, and the holders that are suppressed."""
+        hashes = {ref: ring.holder_hash(ref) for ref in wanted.holders}
+        linked = {ref: ring.holder_hash(ref) for link in wanted.links for ref in link if ref not in hashes}
+        among = self._suppressions.among(rows, ring.tenant, {*hashes.values(), *linked.values()})
+        if not among:
+            return wanted, hashes, frozenset()
+        suppressed = frozenset(ref for ref, each in (hashes | linked).items() if each in among)
+        allowed = _Wanted(
+            tuple(ref for ref in wanted.holders if ref not in suppressed),
+            tuple(ref for ref in wanted.scopes if ref.holder not in suppressed),
+            tuple(link for link in wanted.links if suppressed.isdisjoint(link)),
+        )
+        return allowed, {ref: hashes[ref] for ref in allowed.holders}, suppressed
 
     def _claim(self, master: MasterKey) -> None:
         """Refuse a store that another master key sealed; the first to open a new store makes it its own."""

@@ -172,7 +172,7 @@ def test_a_bucket_can_be_wrapped_again(database: CountingDatabase) -> None:
     """Survivors sealed under a next generation open, new rows use it, and the old bucket key can be destroyed."""
     from ledger.keys.hierarchy import _bucket_key_identity
     from ledger.keys.rows import select_holders, select_scopes_by_id
-    from ledger.keys.sealed_rows import _holder_identity, _scope_identity
+    from ledger.keys.sealed_rows import holder_identity, scope_identity
     from ledger.keys.sealing import open_sealed, seal
 
     store = SqliteKeyStore(database, MASTER)
@@ -187,11 +187,11 @@ def test_a_bucket_can_be_wrapped_again(database: CountingDatabase) -> None:
         sealed = seal(ring.keys[ring.current], new_key, _bucket_key_identity("acme", bucket, 2))
         rows.execute("INSERT INTO bucket_keys VALUES ('acme', ?, 2, ?, ?)", (bucket, ring.current, sealed))
         (holder,) = select_holders(rows, "acme", [ring.holder_hash(MIA)])
-        identity = _holder_identity("acme", holder.holder_hash, holder.kind, holder.normalization)
+        identity = holder_identity("acme", holder.holder_hash, holder.kind, holder.normalization)
         plain = open_sealed(old_key.key, holder.sealing.sealed, identity, "", 48)
         rows.execute("UPDATE holders SET bucket_key_generation = 2, sealed = ?", (seal(new_key, plain, identity),))
         (row,) = select_scopes_by_id(rows, "acme", [scope_id])
-        identity = _scope_identity("acme", row.row_key, row.scope_id, row.holder_hash, row.retention_class, row.month)
+        identity = scope_identity("acme", row.row_key, row.scope_id, row.holder_hash, row.retention_class, row.month)
         plain = open_sealed(old_key.key, row.sealing.sealed, identity, "", 32)
         rows.execute("UPDATE scopes SET bucket_key_generation = 2, sealed = ?", (seal(new_key, plain, identity),))
         rows.execute("DELETE FROM bucket_keys WHERE generation = 1")

@@ -1,0 +1,83 @@
+"""What is known of one erasure or expiry: who wanted it, how far it is, what it destroyed.
+
+    marked      nobody is given the keys any more; caches may still hold them for one lease
+    rewrapped   what survives in the buckets touched stands under new bucket keys
+    destroyed   rows and old bucket keys are deleted: from here on nothing brings the contents back
+    wiped       the write-ahead log, which holds older pages, is cut to nothing
+    counted     the sealed contents that nobody can open any more are counted, by log
+    published   the event is durable in each of the tenant's logs
+    done        the reason is wiped from here; the event has it
+
+One after the other; each step is one transaction or can be done twice, so whoever finds one unfinished goes on with it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Literal
+
+from ledger.errors import IntegrityError, Rejected
+
+Kind = Literal["erasure", "expiry"]
+Phase = Literal["marked", "rewrapped", "destroyed", "wiped", "counted", "published", "done"]
+
+PHASES: tuple[Phase, ...] = ("marked", "rewrapped", "destroyed", "wiped", "counted", "published", "done")
+
+
+class Held(Rejected):
+    """A legal hold forbids it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Who wants it, who approved, on what legal ground, and why. Everything but the reason ends up in clear."""
+
+    requester: str
+    approvers: tuple[str, ...]
+    legal_ground: str
+    reason: str
+
+    def to_bytes(self) -> bytes:
+        """As it is sealed in the key store."""
+        return json.dumps([self.requester, list(self.approvers), self.legal_ground, self.reason]).encode()
+
+    @classmethod
+    def of_bytes(cls, data: bytes) -> Request:
+        """The inverse of `to_bytes`."""
+        try:
+            requester, approvers, legal_ground, reason = json.loads(data)
+        except ValueError:
+            raise IntegrityError("destructions: a request is not what was written") from None
+        return cls(requester, tuple(approvers), legal_ground, reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Destruction:
+    """One erasure or expiry. Times are Unix milliseconds, None: not yet.
+
+    `pseudonyms`: of an erasure, the persons' own. `counts`: sealed contents that it made unreadable, by log id in hex.
+    """
+
+    destruction_id: bytes
+    tenant: str
+    kind: Kind
+    phase: Phase
+    request: Request
+    retention_class: str | None
+    month: str | None
+    marked_at_ms: int
+    destroyed_at_ms: int | None
+    pseudonyms: tuple[bytes, ...]
+    scope_ids: tuple[bytes, ...]
+    keys_destroyed: int
+    counts: dict[str, int]
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to do in the key store and in the event log."""
+        return self.phase == "done"
+
+    def reached(self, phase: Phase) -> bool:
+        """Whether it is as far as this, or further."""
+        return PHASES.index(self.phase) >= PHASES.index(phase)
