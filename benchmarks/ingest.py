@@ -14,7 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -26,10 +27,12 @@ from benchmarks.figures import Figure
 from ledger.cli.gateways import READY
 from ledger.home import Home
 from ledger.log.interface import Record
+from ledger.v1 import event_pb2 as pb
 from ledger.v1 import ingest_pb2 as ingest
 
 BATCH = 100
 CALLERS = 8
+SESSION_EVENTS = 10
 PROCESSES = (1, 2)
 _ECHO = "/benchmark.Echo/Echo"
 _PUBLISH = "/ledger.v1.IngestService/Publish"
@@ -57,7 +60,7 @@ def _on_kafka(count: int) -> list[Figure]:
 
 
 async def _measure(name: str, url: str | None, count: int) -> list[Figure]:
-    events = requests(count)
+    events = _in_sessions(requests(count))
     batches = [
         ingest.PublishRequest(tenant="acme", events=events[at : at + BATCH]).SerializeToString()
         for at in range(0, count, BATCH)
@@ -79,6 +82,18 @@ async def _measure(name: str, url: str | None, count: int) -> list[Figure]:
     return figures
 
 
+def _in_sessions(events: list[pb.Event]) -> list[pb.Event]:
+    """The events in sessions of one user each, ten events long: that is how often a person is linked to a session."""
+    met: Counter[str] = Counter()
+    sessions: dict[tuple[str, int], str] = {}
+    for each in events:
+        user = each.actor.user.identifier
+        session = user, met[user] // SESSION_EVENTS
+        each.story.session_id = sessions.setdefault(session, f"session-{len(sessions)}")
+        met[user] += 1
+    return events
+
+
 def _home(folder: str, url: str | None) -> Home:
     home = Home.create(Path(folder) / "home", name="benchmark.example", event_log=url, partitions=1)
     config = home.config()
@@ -95,7 +110,7 @@ async def _ingest_rate(url: str | None, processes: int, batches: list[bytes]) ->
         with _gateway(home.path, processes) as address:
             warm = batches[: max(len(batches) // 10, 1)]
             await _call_rate(address, _PUBLISH, _fresh(warm))
-            return await _call_rate(address, _PUBLISH, batches)
+            return await _call_rate(address, _PUBLISH, batches, _check_accepted)
 
 
 def _fresh(batches: list[bytes]) -> list[bytes]:
@@ -131,8 +146,17 @@ async def _append_rate(home: Home, batches: list[bytes]) -> float:
     return len(batches) * BATCH / seconds
 
 
-async def _call_rate(address: str, method: str, batches: list[bytes]) -> float:
-    queue = list(batches)
+def _check_accepted(answer: bytes) -> None:
+    """Nothing was refused, which would be quick."""
+    statuses = {result.status for result in ingest.PublishResponse.FromString(answer).results}
+    if statuses != {ingest.EVENT_STATUS_ACCEPTED}:
+        raise RuntimeError(f"events were not accepted: statuses {sorted(statuses)}")
+
+
+async def _call_rate(
+    address: str, method: str, batches: list[bytes], check: Callable[[bytes], None] = lambda answer: None
+) -> float:
+    queue, answers = list(batches), []
 
     async def caller() -> None:
         async with grpc.aio.insecure_channel(address, _CHANNEL) as channel:
@@ -140,11 +164,14 @@ async def _call_rate(address: str, method: str, batches: list[bytes]) -> float:
                 method, request_serializer=lambda data: data, response_deserializer=lambda data: data
             )
             while queue:
-                await call(queue.pop(), timeout=60, wait_for_ready=True)
+                answers.append(await call(queue.pop(), timeout=60, wait_for_ready=True))
 
     began = time.perf_counter()
     await asyncio.gather(*(caller() for _ in range(CALLERS)))
-    return len(batches) * BATCH / (time.perf_counter() - began)
+    seconds = time.perf_counter() - began
+    for answer in answers:
+        check(answer)
+    return len(batches) * BATCH / seconds
 
 
 class _process:
