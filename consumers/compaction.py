@@ -9,6 +9,9 @@ What is rewritten: all rows behind the last placement, together with the placed 
 times. New files are written under their digest, read back, and named by a placement that descends from the last one;
 the placement is proposed, and counts when the sealer has checked it and a round has committed it. A crash before leaves
 orphans; two compactors propose two placements of which the sealer takes one.
+
+Contents that an Erasure or Expiry of the log made unreadable are dropped on the way (`consumers.removal`), also from
+placed files that would otherwise stay as they are: their contents are written anew without them.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ import pyarrow as pa
 
 from consumers.placement_check import check_placement, read_rows
 from consumers.proposals import Proposals
+from consumers.removal import removals
 from ledger.segments import names
 from ledger.segments.history import History
 from ledger.segments.holdings import HeldFile, Holdings, LogHoldings
@@ -29,6 +33,9 @@ from ledger.segments.placement import NO_PLACEMENT, PLACEMENT, PlacedFile, Place
 from ledger.segments.round import CONTENTS, EVENTS
 from ledger.segments.rows import CONTENTS_SCHEMA, ROW_GROUP_ROWS, to_parquet
 from ledger.trust import TrustedKeys
+
+Places = frozenset[tuple[int, str]]
+"""(index, slot) of contents."""
 
 ROWS_MAX = 200_000
 ROWS_LEAST = 1
@@ -52,6 +59,7 @@ class Compacted:
     rows: int
     files_before: int
     files_after: int
+    contents_removed: int = 0
 
 
 class Compactor:
@@ -82,28 +90,31 @@ class Compactor:
 
     def _compact(self, log_id: bytes, log: LogHoldings, previous: bytes) -> Compacted | None:
         placed_size = log.placement.size if log.placement is not None else 0
-        if log.size - placed_size < max(self._limits.rows_least, 1):
+        removed = removals(self._store, log_id, log)
+        fresh = len(removed) - len(log.removed())
+        if log.size - placed_size < max(self._limits.rows_least, 1) and not fresh:
             return None
+        gone = frozenset((each.index, each.slot) for each in removed)
         kept = self._kept(log.placement)
         first = max((file.end_index for file in kept), default=0)
+        files = self._without(log_id, kept, gone - {(each.index, each.slot) for each in log.removed()})
         sources = [file for file in log.files() if file.end_index > first]
-        files = list(kept)
         for span in _spans(first, log.size, self._limits.rows_max):
-            files += self._write(log_id, [file for file in sources if _overlaps(file, span)], span)
+            files += self._write(log_id, [file for file in sources if _overlaps(file, span)], span, gone)
         placement = Placement(
             log_id=log_id,
             sequence_number=(log.placement.sequence_number if log.placement is not None else 0) + 1,
             previous=previous if log.placement is not None else NO_PLACEMENT,
             size=log.size,
             files=tuple(files),
-            removed=log.removed(),
+            removed=removed,
         )
         check_placement(self._store, log, placement)
         data = PLACEMENT.encode(placement)
         digest = sha256(data).digest()
         self._store.put(names.placement_name(self._partition, digest), data)
         self._proposals.propose(digest)
-        return Compacted(log_id, digest, log.size - first, len(log.files()), len(files))
+        return Compacted(log_id, digest, log.size - first, len(log.files()), len(files), fresh)
 
     def _kept(self, placement: Placement | None) -> list[PlacedFile]:
         """The placed files, from the first on, that are full and stay as they are."""
@@ -117,19 +128,44 @@ class Compactor:
             end = file.end_index
         return [file for file in placement.files if file.end_index <= end]
 
-    def _write(self, log_id: bytes, sources: Sequence[HeldFile], span: tuple[int, int]) -> list[PlacedFile]:
-        files = []
-        for role, order in ((EVENTS, ("subject", "index")), (CONTENTS, ("subject", "index", "slot"))):
-            table = self._rows(role, [file for file in sources if file.role == role], span, log_id)
-            if table is None or not table.num_rows:
+    def _without(self, log_id: bytes, kept: list[PlacedFile], gone: Places) -> list[PlacedFile]:
+        """The same files, but those with contents that are gone now written without them."""
+        files: list[PlacedFile] = []
+        for file in kept:
+            span = (file.first_index, file.end_index)
+            if file.role != CONTENTS or not any(span[0] <= index < span[1] for index, _ in gone):
+                files.append(file)
                 continue
-            table = table.sort_by([(name, "ascending") for name in order])
-            data = to_parquet(table, self._limits.row_group_rows)
-            digest = sha256(data).digest()
-            name = names.compacted_name(log_id, role, digest)
-            self._store.put(name, data)
-            files.append(PlacedFile(role, name, digest, len(data), table.num_rows, *span))
+            files += self._write_one(log_id, CONTENTS, read_rows(self._store, [file], span, log_id, None), span, gone)
         return files
+
+    def _write(
+        self, log_id: bytes, sources: Sequence[HeldFile], span: tuple[int, int], gone: Places
+    ) -> list[PlacedFile]:
+        files = []
+        for role in (EVENTS, CONTENTS):
+            table = self._rows(role, [file for file in sources if file.role == role], span, log_id)
+            if table is not None:
+                files += self._write_one(log_id, role, table, span, gone)
+        return files
+
+    def _write_one(
+        self, log_id: bytes, role: str, table: pa.Table, span: tuple[int, int], gone: Places
+    ) -> list[PlacedFile]:
+        """One file, or none where nothing is left for it."""
+        order = ["subject", "index"]
+        if role == CONTENTS:
+            order.append("slot")
+            if gone:
+                places = zip(table["index"].to_pylist(), table["slot"].to_pylist(), strict=True)
+                table = table.filter(pa.array([place not in gone for place in places], pa.bool_()))
+        if not table.num_rows:
+            return []
+        data = to_parquet(table.sort_by([(name, "ascending") for name in order]), self._limits.row_group_rows)
+        digest = sha256(data).digest()
+        name = names.compacted_name(log_id, role, digest)
+        self._store.put(name, data)
+        return [PlacedFile(role, name, digest, len(data), table.num_rows, *span)]
 
     def _rows(self, role: str, sources: list[HeldFile], span: tuple[int, int], log_id: bytes) -> pa.Table | None:
         if not sources:

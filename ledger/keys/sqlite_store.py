@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from ledger.errors import Misconfigured
 from ledger.keys.cache import LeaseCache
 from ledger.keys.database import KeyDatabase
+from ledger.keys.derive import numbering_key
 from ledger.keys.hierarchy import KeyHierarchy, TenantRing
 from ledger.keys.master import MasterKey
 from ledger.keys.provider import Grant, Holder, HolderRef, Scope, ScopeRef, check_link, check_scope_ref
@@ -164,6 +165,16 @@ class SqliteKeyStore:
             self._holders.put_many(tenant, found.items(), began)
         return found[ref].pseudonym if found else None
 
+    def numbering_key(self, tenant: str) -> bytes:
+        """See `KeyProvider.numbering_key`."""
+        began = self._monotonic_s()
+        with self._database.read() as rows:
+            ring = self._hierarchy.ring(rows, tenant, began)
+        if ring is None:
+            with self._database.write() as rows:
+                ring = self._hierarchy.ensure_ring(rows, tenant, began)
+        return numbering_key(ring.lookup_key, tenant)
+
     def create_signing_key(self, role: Role, name: str) -> SigningKey:
         """A new signing key, sealed in this store; `Misconfigured` when the role has one of this name."""
         return self._signing.create(role, name)
@@ -186,7 +197,7 @@ class SqliteKeyStore:
             if ring is None:
                 return None
             sealed = SealedRows(rows, self._hierarchy, ring, began)
-            wanted, hashes, suppressed = self._allowed(rows, ring, wanted)
+            wanted, hashes, suppressed = self._allowed(rows, ring, wanted, known)
             holders = sealed.holders(hashes)
             if len(holders) != len(hashes):
                 return None
@@ -204,7 +215,7 @@ class SqliteKeyStore:
         with self._database.write() as rows:
             ring = self._hierarchy.ensure_ring(rows, tenant, began)
             sealed = SealedRows(rows, self._hierarchy, ring, began)
-            wanted, hashes, suppressed = self._allowed(rows, ring, wanted)
+            wanted, hashes, suppressed = self._allowed(rows, ring, wanted, known)
             holders = sealed.ensure_holders(hashes)
             row_keys = {ref: ring.scope_row_key(holders[ref.holder].pseudonym, ref) for ref in wanted.scopes}
             scopes = sealed.ensure_scopes(row_keys, hashes)
@@ -213,11 +224,11 @@ class SqliteKeyStore:
         return Grant(holders, scopes, suppressed)
 
     def _allowed(
-        self, rows: sqlite3.Connection, ring: TenantRing, wanted: _Wanted
+        self, rows: sqlite3.Connection, ring: TenantRing, wanted: _Wanted, known: dict[HolderRef, bytes]
     ) -> tuple[_Wanted, dict[HolderRef, bytes], frozenset[HolderRef]]:
         """What of it may be given, the hashes of its holders, and the holders that are suppressed."""
-        hashes = {ref: ring.holder_hash(ref) for ref in wanted.holders}
-        linked = {ref: ring.holder_hash(ref) for link in wanted.links for ref in link if ref not in hashes}
+        hashes = {ref: _hash(ring, ref, known) for ref in wanted.holders}
+        linked = {ref: _hash(ring, ref, known) for link in wanted.links for ref in link}
         among = self._suppressions.among(rows, ring.tenant, {*hashes.values(), *linked.values()})
         if not among:
             return wanted, hashes, frozenset()
