@@ -49,6 +49,9 @@ LONGS_REMEMBERED = 64
 
 _LONG_LEAST, _LONG_MOST = -(2**63), 2**63 - 1
 _READY_TO = 4_096
+_EIGHT_BYTES_FROM, _EIGHT_BYTES_TO = 1 << 49, 1 << 56
+"""What takes eight bytes: the times of this era, one or two in every event, are written without a loop."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -59,6 +62,19 @@ def _long(value: int) -> bytes:
     if not _LONG_LEAST <= value <= _LONG_MOST:
         raise ValueError("is not a 64-bit signed integer")
     rest = (value << 1) ^ (value >> 63)
+    if _EIGHT_BYTES_FROM <= rest < _EIGHT_BYTES_TO:
+        return bytes(
+            (
+                rest & 0x7F | 0x80,
+                rest >> 7 & 0x7F | 0x80,
+                rest >> 14 & 0x7F | 0x80,
+                rest >> 21 & 0x7F | 0x80,
+                rest >> 28 & 0x7F | 0x80,
+                rest >> 35 & 0x7F | 0x80,
+                rest >> 42 & 0x7F | 0x80,
+                rest >> 49,
+            )
+        )
     out = bytearray()
     while rest > 0x7F:
         out.append((rest & 0x7F) | 0x80)

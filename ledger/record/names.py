@@ -26,6 +26,9 @@ IDS_MAX = 4_096
 """Of a list of ids of keys, scopes or pseudonyms: an erasure names every month and class of a person."""
 IDENTIFIER_CHARACTERS_LEAST = 4
 
+_FOLDS_TO_LOWER = re.compile("[!-~]+").fullmatch
+"""Of ASCII without white space, lower case is all that normalization does."""
+
 # Printable by Python's word, yet nothing is seen of them: the default-ignorable code points that are letters or marks
 # (joiner, fillers, variation selectors), and the blank braille pattern.
 _UNSEEN = re.compile(
@@ -134,4 +137,6 @@ def check_no_identifier(texts: Iterable[tuple[str, str]], identifiers: Iterable[
 
 
 def _folded(text: str) -> str:
+    if _FOLDS_TO_LOWER(text):
+        return text.lower()
     return normalize_v1(text).decode("utf-8")

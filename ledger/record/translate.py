@@ -228,7 +228,6 @@ def _check_names(
 
     All names are looked at as one text; only when something may be in there are they looked at one by one.
     """
-    texts = [*filter(None, _ENVELOPE_TEXTS(envelope)), *filter(None, _BODY_TEXTS[kind](body))]
     more = list(named)
     if envelope["derived_fields"]:
         more += [(f"derived_fields[{i}]", each) for i, each in enumerate(envelope["derived_fields"])]
@@ -237,8 +236,8 @@ def _check_names(
     for attribute in _BODY_NAMES[kind].lists:
         if body[attribute]:
             more += _texts_in({attribute: body[attribute]}, BODY_FIELDS[kind], kind)
-    texts += [text for _, text in more]
-    if may_hold("\x00".join(texts), persons):
+    single = filter(None, _ENVELOPE_TEXTS(envelope) + _BODY_TEXTS[kind](body))
+    if may_hold("\x00".join([*single, *[text for _, text in more]]), persons):
         check_no_identifier([*_single_names(envelope, kind, body), *more], persons)
 
 

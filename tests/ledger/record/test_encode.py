@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ledger.record.encode import compile_encoder
+from ledger.record.encode import compile_encoder, encode_long
 from ledger.record.payload import encode_event_record
 from ledger.record.schemas import EVENT_RECORD, PAYLOAD, Schema
 
@@ -60,6 +60,24 @@ def test_the_bytes_are_those_of_fastavro(schema: Schema) -> None:
         assert encode(value) == by_fastavro(schema, value)
 
     check()
+
+
+@given(st.integers(0, 63).flatmap(lambda bits: st.integers(2**bits // 2 - 1, 2**bits - 1)), st.booleans())
+def test_a_number_of_any_length_is_that_of_fastavro(number: int, negative: bool) -> None:
+    """Numbers of every size in bytes, up to the ends of each, are written as fastavro writes them."""
+    value = -number - 1 if negative else number
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, "long", value)
+    assert encode_long(value) == out.getvalue()
+
+
+@pytest.mark.parametrize("bits", range(64))
+def test_the_ends_of_each_length_are_those_of_fastavro(bits: int) -> None:
+    """Where an integer takes one byte more, and one before, on both sides of zero."""
+    for value in {2**bits - 1, min(2**bits, 2**63 - 1), -(2**bits), max(-(2**bits) - 1, -(2**63))}:
+        out = io.BytesIO()
+        fastavro.schemaless_writer(out, "long", value)
+        assert encode_long(value) == out.getvalue()
 
 
 @given(st.binary(max_size=5_000), st.lists(st.tuples(st.text(max_size=20), st.binary(max_size=5_000)), max_size=4))

@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.errors import Rejected
+from ledger.keys.normalize import normalize_v1
+from ledger.record import names as names_module
 from ledger.record.names import (
     IDENTIFIER_CHARACTERS_MAX,
     IDS_MAX,
@@ -216,3 +218,13 @@ def test_numbers_fit_and_compare() -> None:
     for number in (float("nan"), float("inf"), float("-inf")):
         with pytest.raises(Rejected, match="finite"):
             finite(number, "f")
+
+
+@given(st.text(st.characters(max_codepoint=0x250), min_size=1, max_size=8))
+def test_names_are_folded_as_persons_are_found(text: str) -> None:
+    """The short way for ASCII gives what the normalization of identifiers gives."""
+    try:
+        expected = normalize_v1(text).decode()
+    except Rejected:
+        return
+    assert names_module._folded(text) == expected
