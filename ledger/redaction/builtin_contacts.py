@@ -1,0 +1,111 @@
+"""Rules for ways to reach or tell a person: e-mail, telephone, network addresses, birth dates."""
+
+from __future__ import annotations
+
+from ledger.redaction.finding import Classification
+from ledger.redaction.fragments import LETTER, announced, trigger
+from ledger.redaction.rule import Rule
+
+_CLASS: Classification = "confidential"
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})"
+_HEX = r"[0-9A-Fa-f]{1,4}"
+_PAIR = r"[0-9A-Fa-f]{2}"
+_MAC_TRIGGER = rf"{_PAIR}(?::{_PAIR}:{_PAIR}:{_PAIR}|-{_PAIR}-{_PAIR}-{_PAIR}|{_PAIR}\.{_PAIR}{_PAIR}\.)"
+
+_PHONE_WORDS = (
+    r"(?:tele)?phone(?:[ _-]?(?:number|no\.?))?|cell(?:phone)?|mobile(?:[ _-]?number)?|whatsapp|fax|sms|"
+    r"(?:my|home|work|office|contact) number|"
+    r"call(?: me)?(?: back)?(?: at| on)|reach me(?: at| on)|tel(?:efon(?:nummer)?)?|handy(?:nummer)?|mobil(?:nummer)?|"
+    r"rufnummer|téléphone|tél|portable|teléfono|telefono|móvil|movil|celular|cellulare|telefone|telemóvel|telefoon|komórka"
+)
+_MONTHS = (
+    r"jan(?:uary|uar|vier)?|feb(?:ruary|ruar)?|février|mar(?:ch)?|märz|mars|apr(?:il)?|avril|may|mai|june?|juni|juin|"
+    r"july?|juli|juillet|aug(?:ust)?|août|sept?(?:ember|embre)?|o[ck]t(?:ober|obre)?|nov(?:ember|embre)?|"
+    r"de[cz](?:ember)?|décembre|enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre|diciembre|"
+    r"gennaio|febbraio|aprile|maggio|giugno|luglio|settembre|ottobre|dicembre|janeiro|fevereiro|março|maio|junho|julho|"
+    r"setembro|outubro|novembro|dezembro|januari|februari|maart|mei|augustus|stycznia|lutego|marca|kwietnia|maja|czerwca|"
+    r"lipca|sierpnia|września|października|listopada|grudnia|maj"
+)
+_YEAR = r"(?:19|20)[0-9]{2}"
+_DATE = (
+    rf"(?:{_YEAR}[-/. ][0-9]{{1,2}}[-/. ][0-9]{{1,2}}|"
+    rf"[0-9]{{1,2}} ?[-/. ] ?[0-9]{{1,2}} ?[-/. ] ?(?:{_YEAR}|[0-9]{{2}})|"
+    rf"(?i:[0-9]{{1,2}}(?:st|nd|rd|th|er|\.|º)?(?: of| de)? ?(?:{_MONTHS})\.?,?(?: de| del)? {_YEAR})|"
+    rf"(?i:(?:{_MONTHS})\.? [0-9]{{1,2}}(?:st|nd|rd|th)?,? {_YEAR})|{_YEAR}[01][0-9][0-3][0-9])\b|"
+    rf"{_YEAR}年[0-9]{{1,2}}月[0-9]{{1,2}}日"
+)
+_BORN = (
+    r"born|date[ _-]?of[ _-]?birth|birth[ _-]?dates?|birth[ _-]?days?|d\.?o\.?b\.?|geboren|geburtsdatum|geburtstag|"
+    r"geb\.|née?|date[ _-]de[ _-]naissance|nací|nacid[oa]|fecha[ _-]de[ _-]nacimiento|nat[oa]|data[ _-]di[ _-]nascita|"
+    r"data[ _-]de[ _-]nascimento|nascid[oa]|nasci|geboortedatum|data[ _-]urodzenia|urodzon[ya]|födelsedatum|född|"
+    r"fødselsdato"
+)
+_BORN_ASIAN = r"生年月日|出生日期|出生于"
+
+
+def _contact(type_: str, pattern: str, normal: str, starts: str = "", check: str = "", name: str = "") -> Rule:
+    return Rule(name or type_, type_, pattern, _CLASS, trigger=starts, check=check, normal=normal)
+
+
+def _phone(name: str, pattern: str, starts: str = "", check: str = "phone_national") -> Rule:
+    return _contact("phone", pattern, "phone", starts, check, f"phone.{name}")
+
+
+CONTACTS: tuple[Rule, ...] = (
+    _contact(
+        "email",
+        rf"[{LETTER}0-9_.%+'~^-]+(?:@|%40)[{LETTER}0-9-]+(?:\.[{LETTER}0-9-]+)*\.[{LETTER}]{{2,24}}",
+        "email",
+        "@|%40",
+        "email",
+    ),
+    _contact(
+        "ipv6",
+        rf"\b(?:{_HEX}:){{7,}}{_HEX}\b|(?:\b{_HEX}(?::{_HEX}){{0,6}})?::(?:{_HEX}(?::{_HEX}){{0,6}})?\b",
+        "lower",
+        r"::[0-9A-Fa-f]|[0-9A-Fa-f]::|(?:[0-9A-Fa-f]+:){7}",
+        "ipv6",
+    ),
+    _contact(
+        "mac",
+        rf"\b{_PAIR}(?:(?::{_PAIR}){{5,}}|(?:-{_PAIR}){{5,}}|{_PAIR}\.{_PAIR}{_PAIR}\.{_PAIR}{_PAIR})\b",
+        "compact",
+        _MAC_TRIGGER,
+        "mac",
+    ),
+    _contact("ipv4", rf"\b{_OCTET}(?:\.{_OCTET}){{3}}\b", "text", r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]", "ipv4"),
+    _contact("birth_date", announced(_BORN, _DATE), "words", trigger(_BORN)),
+    _contact("birth_date", rf"(?:{_BORN_ASIAN})[\s:：\"]*({_DATE})", "words", _BORN_ASIAN, "", "birth_date.asian"),
+    _contact("birth_date", rf"\b({_DATE}),? geboren", "words", " geboren", "", "birth_date.before"),
+    _phone(
+        "international",
+        r"(?:\+ ?|\b00 ?)[1-9](?:[ ().\-/]{0,3}[0-9]){7,16}",
+        r"\+ ?[0-9]|00 ?[1-9][0-9]",
+        "phone_international",
+    ),
+    _phone(
+        "parentheses",
+        r"(?:\b1[ .-])?\([2-9][0-9]{2}\) ?[2-9][0-9]{2}[-. ][0-9]{4}\b|\([1-9][0-9]\) ?9?[0-9]{4}-[0-9]{4}\b|"
+        r"\(0[1-9][0-9]{1,4}\) ?[0-9]{3,8}(?:[ -][0-9]{2,4}){0,3}\b",
+        r"\([0-9]{2,6}\) ?[0-9]",
+    ),
+    _phone(
+        "american",
+        r"\b(?:1[-. ])?(?:[2-9][0-9]{2}-[2-9][0-9]{2}-[0-9]{4}|[2-9][0-9]{2}\.[2-9][0-9]{2}\.[0-9]{4})\b",
+        r"[0-9]{3}(?:-[0-9]{3}-|\.[0-9]{3}\.)[0-9]{4}",
+    ),
+    _phone(
+        "pairs",
+        r"\b0[1-9](?:(?: [0-9]{2}){4}|(?:\.[0-9]{2}){4}|(?:-[0-9]{2}){4})\b",
+        r"[0-9]{2}(?: [0-9]{2} [0-9]{2}|\.[0-9]{2}\.[0-9]{2}|-[0-9]{2}-[0-9]{2})[-. ][0-9]{2}",
+    ),
+    _phone(
+        "trunk",
+        r"\b0(?:7[0-9]{3} ?[0-9]{6}|7[0-9]{3} [0-9]{3} [0-9]{3}|2[0-9] [0-9]{4} [0-9]{4}|1[0-9]{3} [0-9]{5,6}|"
+        r"1[0-9]{2} [0-9]{3} [0-9]{4}|1[5-7][0-9]{1,2}[ -][0-9]{7,8}|6[- ][0-9]{8}|4[0-9]{2} [0-9]{3} [0-9]{3}|"
+        r"[1-9][0-9] [0-9]{3} [0-9]{2} [0-9]{2}|[1-9][0-9]{1,4} ?/ ?[0-9]{3,8}(?:[ -][0-9]{2,4}){0,3}|"
+        r"[1-9][0-9]{0,3}-[0-9]{2,4}[ -][0-9]{2,4}(?:[ -][0-9]{2,4})?)\b",
+        r"(?:^|[^0-9A-Za-z.,:-])0[1-9][0-9]{0,4}(?:[ /-]{1,3}[0-9]{2}|[0-9]{6})",
+    ),
+    _phone("announced", announced(_PHONE_WORDS, r"\+?\(?[0-9](?:[ ().\-/]{0,2}[0-9]){6,14}\b"), trigger(_PHONE_WORDS)),
+)

@@ -1,0 +1,31 @@
+"""Pieces of patterns that several rules share.
+
+Letters are those of Latin, Greek and Cyrillic script, as ranges: the classes of all of Unicode make automata a hundred
+times as large, and the forms the rules know are written in these scripts.
+"""
+
+from __future__ import annotations
+
+# What may stand between a word that announces a value and the value: punctuation, quotes (JSON's, escaped too), markup,
+# and a few small words of several languages; never a comma or another number.
+GLUE = (
+    r"(?i:[\s:=#.\"'\\*_(\[>|-]|number|num|nummer|numéro|número|numero|numer|nº|n°|nr|no|id|is|was|it's|ist|lautet|es|"
+    r"est|è|é|är|on|at|am|the|to|el|le|la|il|em|op|\([a-zäöüéè/. -]*\)|：|।|是|号码|号)*"
+)
+
+LETTER = r"A-Za-z\x{C0}-\x{52F}"
+CAPITAL = r"A-Z\x{C0}-\x{DE}\x{100}-\x{17F}"
+
+# A capitalized word of a name in an address, and a town of up to four.
+WORD = rf"[{CAPITAL}][{LETTER}\x{{300}}-\x{{36F}}'.-]*"
+TOWN = rf"{WORD}(?: (?:(?:am|an der|de|de la|la|le|les|del|di|sur|upon|den|a\.d\.) )?{WORD}){{0,3}}"
+
+
+def announced(words: str, value: str) -> str:
+    """`value` where one of `words` announces it."""
+    return rf"(?i:\b(?:{words})){GLUE}({value})"
+
+
+def trigger(words: str) -> str:
+    """The announcing words alone."""
+    return rf"(?i:\b(?:{words}))"
