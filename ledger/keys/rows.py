@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from ledger.errors import IntegrityError
 
@@ -22,8 +21,7 @@ _BUCKET_KEY = "b.tenant = r.tenant AND b.bucket = r.bucket AND b.generation = r.
 _SEALING = "r.bucket, r.bucket_key_generation, b.tenant_key_generation, b.sealed, r.sealed"
 
 
-@dataclass(frozen=True, slots=True)
-class Sealing:
+class Sealing(NamedTuple):
     """What opens a row: the bucket key it is sealed under (itself sealed) and the row's sealed value."""
 
     bucket: int
@@ -33,8 +31,7 @@ class Sealing:
     sealed: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class HolderRow:
+class HolderRow(NamedTuple):
     """A row of `holders`."""
 
     holder_hash: bytes
@@ -43,8 +40,7 @@ class HolderRow:
     sealing: Sealing
 
 
-@dataclass(frozen=True, slots=True)
-class ScopeRow:
+class ScopeRow(NamedTuple):
     """A row of `scopes`."""
 
     row_key: bytes

@@ -18,14 +18,11 @@ from __future__ import annotations
 from functools import lru_cache
 from os import urandom
 
-from nacl.bindings import (
-    crypto_aead_xchacha20poly1305_ietf_decrypt,
-    crypto_aead_xchacha20poly1305_ietf_encrypt,
-)
-from nacl.exceptions import CryptoError
+from nacl.bindings import crypto_aead_xchacha20poly1305_ietf_encrypt
 
 from ledger.canonical import text
 from ledger.errors import IntegrityError
+from ledger.keys.cipher import decrypt
 
 KEY_BYTES = 32
 NONCE_BYTES = 24
@@ -62,7 +59,7 @@ def open_sealed(key: bytes, sealed: bytes, identity: bytes, where: str, length: 
     if sealed[:1] != _FORMAT or len(sealed) != len(_FORMAT) + NONCE_BYTES + length + TAG_BYTES:
         raise IntegrityError(f"{where}: expected a sealed value of format 1 and {length} bytes, found another")
     nonce, ciphertext = sealed[1 : 1 + NONCE_BYTES], sealed[1 + NONCE_BYTES :]
-    try:
-        return crypto_aead_xchacha20poly1305_ietf_decrypt(ciphertext, identity, nonce, key)
-    except CryptoError:
-        raise IntegrityError(f"{where}: does not open under its key in this place: altered, or moved here") from None
+    plaintext = decrypt(ciphertext, identity, nonce, key)
+    if plaintext is None:
+        raise IntegrityError(f"{where}: does not open under its key in this place: altered, or moved here")
+    return plaintext

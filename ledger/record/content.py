@@ -26,8 +26,8 @@ from nacl.exceptions import CryptoError
 
 from ledger.canonical import text
 from ledger.errors import IntegrityError
+from ledger.keys.cipher import NONCE_BYTES, Cipher
 from ledger.keys.derive import place_of
-from ledger.record.cipher import NONCE_BYTES, Cipher
 
 SALT_BYTES = 32
 TAG = "audit-ledger/content/v1"

@@ -1,4 +1,4 @@
-"""Encrypting straight from libsodium gives what PyNaCl gives, and reads nothing beyond its arguments."""
+"""XChaCha20-Poly1305 straight from libsodium gives what PyNaCl gives, and reads nothing beyond its arguments."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nacl.bindings import crypto_aead_xchacha20poly1305_ietf_decrypt, crypto_aead_xchacha20poly1305_ietf_encrypt
 
-from ledger.record.cipher import BUFFER_BYTES, TAG_BYTES, Cipher
+from ledger.keys.cipher import BUFFER_BYTES, TAG_BYTES, Cipher, decrypt
 
 CIPHER = Cipher()
 KEY, NONCE = bytes(range(32)), bytes(range(24))
@@ -47,3 +47,36 @@ def test_what_is_no_bytes_is_refused(wrong: object) -> None:
         CIPHER.encrypt(wrong, b"", NONCE, KEY)  # type: ignore[arg-type]
     with pytest.raises(TypeError):
         CIPHER.encrypt(b"x", wrong, NONCE, KEY)  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        decrypt(bytes(20), wrong, NONCE, KEY)  # type: ignore[arg-type]
+
+
+@given(st.binary(max_size=300), st.binary(max_size=100))
+def test_what_pynacl_encrypted_opens(plaintext: bytes, place: bytes) -> None:
+    """Any ciphertext of PyNaCl's opens in its place, the empty one too."""
+    sealed = crypto_aead_xchacha20poly1305_ietf_encrypt(plaintext, place, NONCE, KEY)
+    assert decrypt(sealed, place, NONCE, KEY) == plaintext
+
+
+@given(st.data())
+def test_what_was_altered_does_not_open(data: st.DataObject) -> None:
+    """One bit of the ciphertext, the tag, the place, the nonce or the key, or a byte less, and nothing comes out."""
+    parts = [CIPHER.encrypt(b"plaintext", b"place", NONCE, KEY), b"place", NONCE, KEY]
+    which = data.draw(st.integers(0, 3))
+    altered = bytearray(parts[which])
+    altered[data.draw(st.integers(0, len(altered) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    parts[which] = bytes(altered)
+    assert decrypt(*parts) is None
+
+
+@pytest.mark.parametrize("length", range(TAG_BYTES + 9))
+def test_a_beginning_of_a_ciphertext_does_not_open(length: int) -> None:
+    """Shorter than it was, down to nothing, it does not open; less than a tag is not even given to libsodium."""
+    assert decrypt(CIPHER.encrypt(b"plaintext", b"", NONCE, KEY)[:length], b"", NONCE, KEY) is None
+
+
+@pytest.mark.parametrize(("nonce", "key"), [(NONCE[:-1], KEY), (NONCE, KEY[:-1])])
+def test_nothing_is_opened_with_a_nonce_or_key_of_another_length(nonce: bytes, key: bytes) -> None:
+    """Lengths are checked before libsodium reads."""
+    with pytest.raises(ValueError, match=f"got {len(nonce)} and {len(key)}"):
+        decrypt(bytes(20), b"", nonce, key)
