@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from ledger.redaction.finding import Classification
-from ledger.redaction.fragments import LETTER, announced, trigger
+from ledger.redaction.fragments import BEFORE, LETTER, announced, trigger
 from ledger.redaction.rule import Rule
 
 _CLASS: Classification = "confidential"
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})"
 _HEX = r"[0-9A-Fa-f]{1,4}"
 _PAIR = r"[0-9A-Fa-f]{2}"
-_MAC_TRIGGER = rf"{_PAIR}(?::{_PAIR}:{_PAIR}:{_PAIR}|-{_PAIR}-{_PAIR}-{_PAIR}|{_PAIR}\.{_PAIR}{_PAIR}\.)"
+# Where a row of pairs or groups begins: not after another pair, but after a label ("mac:").
+_ROW = r"(?:^|[^0-9A-Za-z:-]|(?:^|[^0-9A-Fa-f])[:-]|[G-Zg-z][0-9A-Fa-f]*[:-])"
+_MAC_TRIGGER = rf"{_ROW}{_PAIR}(?:(?:[:-]{_PAIR}){{5}}(?:[^:0-9A-Za-z-]|$)|{_PAIR}\.{_PAIR}{_PAIR}\.)"
 
 _PHONE_WORDS = (
     r"(?:tele)?phone(?:[ _-]?(?:number|no\.?))?|cell(?:phone)?|mobile(?:[ _-]?number)?|whatsapp|fax|sms|"
@@ -56,14 +58,14 @@ CONTACTS: tuple[Rule, ...] = (
         "email",
         rf"[{LETTER}0-9_.%+'~^-]+(?:@|%40)[{LETTER}0-9-]+(?:\.[{LETTER}0-9-]+)*\.[{LETTER}]{{2,24}}",
         "email",
-        "@|%40",
+        r"(?:@|%40)[^\s@]+\.",
         "email",
     ),
     _contact(
         "ipv6",
         rf"\b(?:{_HEX}:){{7,}}{_HEX}\b|(?:\b{_HEX}(?::{_HEX}){{0,6}})?::(?:{_HEX}(?::{_HEX}){{0,6}})?\b",
         "lower",
-        r"::[0-9A-Fa-f]|[0-9A-Fa-f]::|(?:[0-9A-Fa-f]+:){7}",
+        rf"::[0-9A-Fa-f:]*[0-9]|[0-9][0-9A-Fa-f:]*::|{_ROW}(?:{_HEX}:){{7}}{_HEX}(?:[^:0-9A-Za-z]|$)",
         "ipv6",
     ),
     _contact(
@@ -80,7 +82,7 @@ CONTACTS: tuple[Rule, ...] = (
     _phone(
         "international",
         r"(?:\+ ?|\b00 ?)[1-9](?:[ ().\-/]{0,3}[0-9]){7,16}",
-        r"\+ ?[0-9]|00 ?[1-9][0-9]",
+        rf"\+ ?[1-9][0-9 ()./-]{{6}}|{BEFORE}00 ?[1-9][0-9]",
         "phone_international",
     ),
     _phone(
@@ -97,7 +99,7 @@ CONTACTS: tuple[Rule, ...] = (
     _phone(
         "pairs",
         r"\b0[1-9](?:(?: [0-9]{2}){4}|(?:\.[0-9]{2}){4}|(?:-[0-9]{2}){4})\b",
-        r"[0-9]{2}(?: [0-9]{2} [0-9]{2}|\.[0-9]{2}\.[0-9]{2}|-[0-9]{2}-[0-9]{2})[-. ][0-9]{2}",
+        rf"{BEFORE}0[1-9][-. ][0-9]{{2}}[-. ][0-9]{{2}}[-. ][0-9]{{2}}[-. ][0-9]",
     ),
     _phone(
         "trunk",

@@ -6,7 +6,7 @@ digits with a weak check is found only where a word announces it.
 
 from __future__ import annotations
 
-from ledger.redaction.fragments import announced, trigger
+from ledger.redaction.fragments import AFTER, BEFORE, announced, trigger
 from ledger.redaction.rule import Rule
 
 _SSN = r"ssn|social[ _-]?security(?:[ _-]?(?:number|no\.?|#))?"
@@ -22,7 +22,7 @@ _SIN = r"sin|social[ _-]?insurance(?:[ _-]?(?:number|no\.?))?|nas|numéro d'assu
 # Shapes by which a number's rules are tried. They know digits only as such: a trigger that told first digits apart
 # would multiply the states of the one automaton that looks for all of them.
 def _bare(count: str) -> str:
-    return rf"(?:^|[^0-9A-Za-z])[0-9]{{{count}}}(?:[^0-9A-Za-z]|$)"
+    return rf"{BEFORE}[0-9]{{{count}}}{AFTER}"
 
 
 def _identity(type_: str, pattern: str, starts: str, name: str = "") -> Rule:
@@ -54,9 +54,13 @@ IDENTITIES: tuple[Rule, ...] = (
         r"\b(?:[2-6][0-9]{3}[- ][0-9]{4}[- ][0-9]{4}[- ][0-9]{4}(?:[- ][0-9]{3})?"
         r"|3[47][0-9]{2}[- ][0-9]{6}[- ][0-9]{5}|3[0689][0-9]{2}[- ][0-9]{6}[- ][0-9]{4}"
         r"|[2-6][0-9]{12,18})\b",
-        rf"{_bare('13,19')}|[0-9]{{4}}[- ](?:[0-9]{{4}}[- ][0-9]{{4}}|[0-9]{{6}})[- ][0-9]{{4}}",
+        rf"{BEFORE}[2-6][0-9]{{12,18}}{AFTER}|[0-9]{{4}}[- ](?:[0-9]{{4}}[- ][0-9]{{4}}|[0-9]{{6}})[- ][0-9]{{4}}",
     ),
-    _identity("iban", r"(?i)\b[A-Z]{2}[0-9]{2}(?:[ -]?[A-Z0-9]){11,30}", r"[A-Za-z]{2}[0-9]{2}[ -]?[A-Za-z0-9]{4}"),
+    _identity(
+        "iban",
+        r"(?i)\b[A-Z]{2}[0-9]{2}(?:[ -]?[A-Z0-9]){11,30}",
+        rf"{BEFORE}[A-Za-z]{{2}}[0-9]{{2}}[ -]?[A-Za-z0-9]{{4}}[ -]?[A-Za-z0-9]{{4}}",
+    ),
     _identity("cn_resident_id", r"\b[1-9][0-9]{16}[0-9Xx]\b", r"[0-9]{17}"),
     _identity(
         "fr_nir",
@@ -67,7 +71,7 @@ IDENTITIES: tuple[Rule, ...] = (
     _identity(
         "it_codice_fiscale",
         r"\b(?i:[A-Z]{6}[0-9LMNP-V]{2}[A-EHLMPRST][0-9LMNP-V]{2}[A-Z][0-9LMNP-V]{3}[A-Z])\b",
-        r"(?i:[A-Z]{6}[0-9LMNP-V]{2}[A-EHLMPRST][0-9LMNP-V]{2}[A-Z])",
+        rf"{BEFORE}(?i:[A-Z]{{6}}[0-9LMNP-V]{{2}}[A-EHLMPRST][0-9LMNP-V]{{2}}[A-Z][0-9LMNP-V]{{3}}[A-Z])",
     ),
     _identity("us_ssn", r"\b[0-9]{3}-[0-9]{2}-[0-9]{4}\b", r"[0-9]{3}-[0-9]{2}-[0-9]{4}"),
     _identity(
@@ -77,7 +81,9 @@ IDENTITIES: tuple[Rule, ...] = (
     ),
     _identity("be_national_number", r"\b[0-9]{2}\.[0-9]{2}\.[0-9]{2}-[0-9]{3}\.[0-9]{2}\b", r"\.[0-9]{2}-[0-9]{3}\."),
     _identity(
-        "fi_hetu", r"\b[0-3][0-9][01][0-9]{3}[-+A-FU-Y][0-9]{3}[0-9A-FHJ-NPR-Y]\b", r"[0-9]{6}[-+A-FU-Y][0-9]{3}"
+        "fi_hetu",
+        r"\b[0-3][0-9][01][0-9]{3}[-+A-FU-Y][0-9]{3}[0-9A-FHJ-NPR-Y]\b",
+        rf"{BEFORE}[0-9]{{6}}[-+A-FU-Y][0-9]{{3}}[0-9A-Y]{AFTER}",
     ),
     _identity(
         "es_dni",
@@ -87,7 +93,11 @@ IDENTITIES: tuple[Rule, ...] = (
     _identity("br_cpf", r"\b[0-9]{3}\.[0-9]{3}\.[0-9]{3}-[0-9]{2}\b", r"\.[0-9]{3}\.[0-9]{3}-[0-9]{2}"),
     _identity("in_aadhaar", r"\b[2-9][0-9]{3}[ -][0-9]{4}[ -][0-9]{4}\b", r"[0-9]{4}[ -][0-9]{4}[ -][0-9]{4}"),
     _identity("in_aadhaar", rf"{_AADHAAR_NATIVE}[^0-9\n]*([2-9][0-9]{{11}})\b", _AADHAAR_NATIVE, "in_aadhaar.native"),
-    _identity("se_personnummer", r"\b(?:19|20)?[0-9]{6}[-+][0-9]{4}\b", r"[0-9]{6}[-+][0-9]{4}"),
+    _identity(
+        "se_personnummer",
+        r"\b(?:19|20)?[0-9]{6}[-+][0-9]{4}\b",
+        rf"{BEFORE}(?:[0-9]{{6}}|[0-9]{{8}})[-+][0-9]{{4}}{AFTER}",
+    ),
     _identity("pl_pesel", r"\b[0-9]{11}\b", _bare("11")),
     _identity(
         "de_tax_id",

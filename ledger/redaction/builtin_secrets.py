@@ -32,7 +32,7 @@ SECRETS: tuple[Rule, ...] = (
     _secret(
         "openai_key",
         r"\bsk-(?:proj-|svcacct-|admin-|None-)?[A-Za-z0-9][A-Za-z0-9_-]{19,}",
-        starts=r"\bsk-[a-zA-Z0-9]{4}",
+        starts=r"\bsk-[A-Za-z0-9]",
     ),
     _secret(
         "github_token",

@@ -19,6 +19,7 @@ Span = tuple[int, int]
 Check = Callable[[bytes, int, int], Span | None]
 
 _DIGITS = frozenset(b"0123456789")
+_HEX_DIGITS = frozenset(b"0123456789abcdefABCDEF")
 _ZERO = ord("0")
 _JOINERS = frozenset(b"-.,/+:")
 _IBAN_PAIRS = (
@@ -99,9 +100,20 @@ def _ipv4(view: bytes, start: int, end: int) -> Span | None:
     return start, end
 
 
+def _follows_group(view: bytes, start: int) -> bool:
+    """Whether a hexadecimal group of the same row stands before: "ab:" does, the label in "mac:" does not."""
+    if start < 1 or view[start - 1] not in b":-.":
+        return False
+    at = start - 1
+    while at > 0 and start - at < 8 and chr(view[at - 1]).isalnum():
+        at -= 1
+    group = view[at : start - 1]
+    return bool(group) and all(each in _HEX_DIGITS for each in group)
+
+
 def _ipv6(view: bytes, start: int, end: int) -> Span | None:
     """A real address with a digit in it: `ad::be` is a name in a program."""
-    if view[end : end + 1] in (b":", b"_") or view[max(0, start - 1) : start] in (b":", b".", b"_"):
+    if view[end : end + 1] in (b":", b"_") or view[start - 1 : start] in (b".", b"_") or _follows_group(view, start):
         return None
     text = view[start:end].decode("ascii")
     if len(text) < 6 or not any(each.isdigit() for each in text):
@@ -115,7 +127,7 @@ def _ipv6(view: bytes, start: int, end: int) -> Span | None:
 
 def _mac(view: bytes, start: int, end: int) -> Span | None:
     """Six pairs and no more: a longer row of pairs is a fingerprint."""
-    if view[start - 1 : start] in (b":", b"-", b".") and view[max(0, start - 2) : start - 1].isalnum():
+    if _follows_group(view, start):
         return None
     if view[end : end + 1] in (b":", b"-", b".") and view[end + 1 : end + 2].isalnum():
         return None

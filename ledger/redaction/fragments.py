@@ -13,6 +13,10 @@ GLUE = (
     r"est|è|é|är|on|at|am|the|to|el|le|la|il|em|op|\([a-zäöüéè/. -]*\)|：|।|是|号码|号)*"
 )
 
+# Beside a word: what triggers use for `\b`, which would double the states of the automaton.
+BEFORE = r"(?:^|[^0-9A-Za-z])"
+AFTER = r"(?:[^0-9A-Za-z]|$)"
+
 LETTER = r"A-Za-z\x{C0}-\x{52F}"
 CAPITAL = r"A-Z\x{C0}-\x{DE}\x{100}-\x{17F}"
 
