@@ -29,7 +29,8 @@ from consumers.publication import Publication, Stretch
 from ledger.config import LedgerConfig
 from ledger.home import Home, OpenKeys, ledger_key_name
 from ledger.merkle import leaf_hashes
-from ledger.record.assemble import AssembledEvent, Capture, ContentLimits, Reception, assemble, digest_of, needs
+from ledger.record.assemble import AssembledEvent, ContentLimits, Reception, assemble, digest_of, needs
+from ledger.record.capture import Capture
 from ledger.record.columns import decode_columns
 from ledger.record.content import ContentSealer
 from ledger.record.payload import decode_payload, encode_payload

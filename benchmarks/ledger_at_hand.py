@@ -12,7 +12,8 @@ from ledger.home import Home, gateway_key_name
 from ledger.log.framing import frame
 from ledger.log.interface import EventLog
 from ledger.receipt import RECEIPT, Receipt, ReceiptEntry, join
-from ledger.record.assemble import Capture, ContentLimits, Reception, assemble, digest_of, needs
+from ledger.record.assemble import ContentLimits, Reception, assemble, digest_of, needs
+from ledger.record.capture import Capture
 from ledger.record.content import ContentSealer
 from ledger.record.payload import encode_event_record
 from ledger.record.submission import submission_bytes

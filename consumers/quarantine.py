@@ -16,13 +16,13 @@ from ledger.keys.provider import KeyProvider
 from ledger.log.interface import Record, headers_codec
 from ledger.record.assemble import (
     AssembledEvent,
-    Capture,
     ContentLimits,
     Reception,
     assemble,
     digest_of,
     needs,
 )
+from ledger.record.capture import Capture
 from ledger.record.content import STORED_BYTES_MAX, ContentSealer
 from ledger.record.submission import submission_bytes
 from ledger.record.translate import translate

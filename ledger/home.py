@@ -7,6 +7,7 @@
     segments/            sealed files
     derived/             indexes and tiles
     trust.json           public keys and logs, for verifiers
+    policy.toml          the capture policy
 
 Folders have mode 0700. `create` does all that `init` does, or nothing: what fails on the way is taken away again. A
 crash leaves the file `init-unfinished`, which is written first and removed last; a home that has it is refused by
@@ -40,6 +41,7 @@ from ledger.keys.sqlite_store import SqliteKeyStore
 from ledger.log.interface import EventLog
 from ledger.log.open import create_log, open_log
 from ledger.newest_rounds import NewestRound, NewestRounds
+from ledger.policy.builtin import DEFAULT_POLICY
 from ledger.tenants import TenantRegistry, check_ledger_name
 from ledger.trust import TrustedKey, TrustedKeys, TrustedLog
 
@@ -232,6 +234,7 @@ class Home:
                 "ledger.incarnation": _create_log(url, self.path).hex(),
                 "gateway.gateway_id": gateway_id,
             }
+            _write_new(self.path / "policy.toml", DEFAULT_POLICY)
             _write_new(self.config_file, commented_file(given))
             sync_folder(self.path)
             self.write_trust(self.config(environment={}), keys)

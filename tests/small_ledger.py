@@ -22,7 +22,8 @@ from ledger.log.framing import frame
 from ledger.newest_rounds import NewestRounds
 from ledger.note import NoteSigner
 from ledger.receipt import RECEIPT, Receipt, ReceiptEntry, join
-from ledger.record.assemble import AssembledEvent, Capture, ContentLimits, Reception, assemble, digest_of, needs
+from ledger.record.assemble import AssembledEvent, ContentLimits, Reception, assemble, digest_of, needs
+from ledger.record.capture import Capture
 from ledger.record.content import ContentSealer
 from ledger.record.payload import encode_event_record
 from ledger.record.submission import submission_bytes

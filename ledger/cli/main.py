@@ -22,7 +22,7 @@ from ledger.errors import LedgerError
 GROUP = "audit_ledger.commands"
 INTERRUPTED = 130
 _ORDER = (
-    *("init", "tenant", "up", "serve", "seal", "compact", "resume", "serve-query", "publish", "import"),
+    *("init", "tenant", "policy", "up", "serve", "seal", "compact", "resume", "serve-query", "publish", "import"),
     *("reconstruct", "replay", "find", "sql", "prove", "disclose", "check-disclosure", "checkpoint"),
     *("verify", "fsck", "status", "demo"),
 )

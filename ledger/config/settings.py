@@ -23,8 +23,6 @@ KIB, MIB, GIB = 1024, 1024**2, 1024**3
 DAY_S = 86_400
 INCARNATION_BYTES = 16
 
-_CLASS_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
-
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
@@ -48,11 +46,6 @@ def setting(default: Any, text: str, *, least: float | None = None, most: float 
 def required(text: str) -> Any:
     """A field that every configuration must give; `init` writes it."""
     return field(metadata=about(text))
-
-
-def _check_class_name(name: str, where: str) -> None:
-    if not _CLASS_NAME.fullmatch(name):
-        raise Misconfigured(f"{where}: expected 1 to 63 of a-z, 0-9, '.', '_', '-', the first a letter or a digit")
 
 
 def _check_order(section: str, config: Any, *names: str) -> None:
@@ -81,6 +74,9 @@ class LogConfig:
         default=Path("keys/keys.sqlite"), metadata=about("Database of sealed keys, pseudonyms and tenants.")
     )
     trust: Path = field(default=Path("trust.json"), metadata=about("Public keys and logs that verifiers trust."))
+    capture_policy: Path = field(
+        default=Path("policy.toml"), metadata=about("The capture policy; a running gateway takes a changed one.")
+    )
 
     def __post_init__(self) -> None:
         check_ledger_name(self.name)
@@ -144,7 +140,6 @@ class GatewayConfig:
     sealing_delay_ms: int = setting(
         DAY_S * 1_000, "Promised in receipts: after this time an unsealed event may be called missing.", least=1_000
     )
-    retention_class: str = setting("standard", "Retention class of contents.")
     spool_key_seal_s: int = setting(DAY_S, "How long producers seal their spools to one key.", least=60)
     spool_age_max_s: int = setting(
         7 * DAY_S, "How long a spool may lie after that before its key is destroyed and it is lost.", least=60
@@ -162,7 +157,6 @@ class GatewayConfig:
                 "listen on loopback, or say gateway.insecure_plaintext = true"
             )
         check_key_name(self.gateway_id)
-        _check_class_name(self.retention_class, "gateway.retention_class")
         _check_order("gateway", self, "content_bytes_max", "event_bytes_max", "message_bytes_max")
         _check_order("gateway", self, "message_bytes_max", "publish_bytes_in_flight_max")
 
@@ -205,6 +199,18 @@ class QueryConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureConfig:
+    """Who may destroy keys."""
+
+    approvers_least: int = setting(
+        0,
+        "People who must approve an erasure besides the one who orders it; 1 is the two-person rule.",
+        least=0,
+        most=9,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerConfig:
     """All of a ledger's configuration; each field is a section of the file."""
 
@@ -212,6 +218,7 @@ class LedgerConfig:
     gateway: GatewayConfig = GatewayConfig()
     sealer: SealerConfig = SealerConfig()
     query: QueryConfig = QueryConfig()
+    erasure: ErasureConfig = ErasureConfig()
 
 
 SECTIONS: dict[str, type[Any]] = {
@@ -219,6 +226,7 @@ SECTIONS: dict[str, type[Any]] = {
     "gateway": GatewayConfig,
     "sealer": SealerConfig,
     "query": QueryConfig,
+    "erasure": ErasureConfig,
 }
 
 

@@ -1,8 +1,9 @@
 """A call's events, from the bytes that came to signed batches. No network, no waiting but for the key store.
 
-For each event: parse, check and take apart, check sizes. For all of them at once: acquire keys. Then for each: the
-submission digest tells whether it came before; if not, it is assembled (encrypted, encoded). What is new is grouped by
-the log that takes it and cut into batches.
+For each event: parse, check and take apart, check sizes, carry out the capture policy, which may add findings of the
+ledger's own to the call. For all of them at once: acquire keys. Then for each: the submission digest tells whether it
+came before; if not, it is assembled (encrypted, encoded). What is new is grouped by the log that takes it and cut into
+batches.
 
 An event ends in one of these: `Refused`, `Known` (acknowledged before: its first receipt is the answer), `Again` (the
 same event earlier in this call), `Taken` (part of a batch), `Failed` (a fault of ours; the others of the call go on).
@@ -19,15 +20,15 @@ from dataclasses import dataclass
 from threading import local
 from typing import Literal
 
-from ledger.errors import IntegrityError, Rejected
+from ledger.errors import IntegrityError, Rejected, Unavailable
 from ledger.gateway.batches import Batch, BatchCutter, ReadyEvent, TooLarge
+from ledger.gateway.capturing import Capturer
 from ledger.gateway.clock import ReceptionClock
 from ledger.gateway.faults import report_fault
 from ledger.gateway.remembered import Remembered, RememberedEvents
 from ledger.gateway.reserved import check_writer
 from ledger.keys.provider import Grant, KeyProvider
 from ledger.record.assemble import (
-    Capture,
     ContentLimits,
     Needs,
     Reception,
@@ -37,10 +38,12 @@ from ledger.record.assemble import (
     month_of,
     needs,
 )
+from ledger.record.capture import Capture
 from ledger.record.content import ContentSealer
-from ledger.record.submission import parse_submission
+from ledger.record.submission import parse_submission, submission_bytes
 from ledger.record.translate import Submission, translate
 from ledger.tenants import Tenant
+from ledger.v1 import event_pb2 as pb
 
 CONFLICT = "an event with this id was taken before with another body; both are kept, and marked as a conflict"
 UNDETERMINED = (
@@ -103,7 +106,6 @@ class Prepared:
 class IntakeRules:
     """What is the same for every event of a gateway."""
 
-    capture: Capture
     limits: ContentLimits
     event_bytes_max: int
     gateway_id: str
@@ -121,17 +123,18 @@ class Submitter:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """An event that passed every check of its own."""
+    """An event that passed every check of its own, and what is kept of it."""
 
     index: int
     submission: Submission
     encoded: bytes
+    capture: Capture
     needs: Needs
 
 
 @dataclass(slots=True)
 class _Call:
-    """One call in work."""
+    """One call in work. Findings that were added have indexes behind those of the events."""
 
     tenant: Tenant
     submitter: Submitter
@@ -146,12 +149,14 @@ class Intake:
         self,
         rules: IntakeRules,
         keys: KeyProvider,
+        capturer: Capturer,
         cutter: BatchCutter,
         remembered: RememberedEvents,
         clock: ReceptionClock,
     ) -> None:
         self._rules = rules
         self._keys = keys
+        self._capturer = capturer
         self._cutter = cutter
         self._remembered = remembered
         self._clock = clock
@@ -167,8 +172,9 @@ class Intake:
 
     def _read(self, call: _Call, events: Sequence[bytes]) -> list[_Read]:
         """The events that are right in themselves; the others get their verdict."""
-        capture, limits, month = self._rules.capture, self._rules.limits, month_of(call.received_at_us)
-        read = []
+        limits, month = self._rules.limits, month_of(call.received_at_us)
+        read: list[_Read] = []
+        findings: list[pb.Event] = []
         for index, data in enumerate(events):
             stage: Literal["size", "parse", "check", "content_size"] = "size"
             try:
@@ -181,11 +187,20 @@ class Intake:
                 check_writer(submission, call.submitter.is_ledger)
                 stage = "content_size"
                 check_sizes(submission, limits)
-                read.append(_Read(index, submission, encoded, needs(submission, capture, month)))
+                captured = self._capturer.capture(call.tenant.name, submission)
+                wanted = needs(submission, captured.capture, month)
+                read.append(_Read(index, submission, encoded, captured.capture, wanted))
+                findings += captured.findings
             except Rejected as refusal:
                 call.verdicts[index] = Refused(refusal.field, refusal.reason, stage)
+            except (Unavailable, IntegrityError):
+                raise
             except Exception as error:
                 call.verdicts[index] = Failed(report_fault(error, f"an event could not be read ({stage})"))
+        for index, event in enumerate(findings, len(events)):
+            submission, encoded = translate(event), submission_bytes(event)
+            capture = self._capturer.capture(call.tenant.name, submission).capture
+            read.append(_Read(index, submission, encoded, capture, needs(submission, capture, month)))
         return read
 
     def _acquire(self, call: _Call, read: list[_Read]) -> tuple[Grant, list[_Read]]:
@@ -240,7 +255,7 @@ class Intake:
                     continue
                 shard = tenant.log_of(event_id).shard
                 event = assemble(
-                    each.submission, digest, grant, rules.capture, receptions[shard], rules.limits, self._sealer()
+                    each.submission, digest, grant, each.capture, receptions[shard], rules.limits, self._sealer()
                 )
             except IntegrityError:
                 raise

@@ -48,6 +48,10 @@ class GatewayMetrics:
         self._call_bytes = self._histogram("call_bytes", "Bytes of a call's request.", _BYTES)
         self._batch_events = self._histogram("batch_events", "Events of an atomic batch.", _EVENTS)
         self._healthy = Gauge(f"{_PREFIX}_event_log_up", "1 when the event log works.", registry=self.registry)
+        self._policy = Gauge(f"{_PREFIX}_policy_info", "The capture policy.", ["policy"], registry=self.registry)
+        self._policy_refused = Gauge(
+            f"{_PREFIX}_policy_file_refused", "1: the policy's file was changed and not taken.", registry=self.registry
+        )
         self._failures = Gauge(
             f"{_PREFIX}_append_failures_in_a_row", "Appends that failed since the last success.", registry=self.registry
         )
@@ -55,6 +59,12 @@ class GatewayMetrics:
         in_flight.set_function(calls)
         in_flight_bytes = Gauge(f"{_PREFIX}_bytes_in_flight", "Bytes of those calls.", registry=self.registry)
         in_flight_bytes.set_function(bytes_)
+
+    def policy_taken(self, identity: str, *, taken: bool) -> None:
+        """This policy is in force; `taken`: as its file says, False when the file was refused."""
+        self._policy.clear()
+        self._policy.labels(identity).set(1)
+        self._policy_refused.set(not taken)
 
     def prepared(self, prepared: Prepared) -> None:
         """A call has been through intake."""

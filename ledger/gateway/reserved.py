@@ -6,6 +6,7 @@
 | Erasure, LegalHold, Expiry | the ledger, when an operator has it destroy keys, or forbids that |
 | Operation | the ledger; but for a producer's PRODUCER_CLOSED, and RESTORE that did not succeed (what it lost) |
 | Finding of a rule `quarantine.…` | the sealer |
+| Finding of a rule `policy.…` | the gateway |
 
 A producer that could write them could cover up what was read, or have contents dropped under an erasure that never was.
 All else anybody may publish who may publish to that tenant. That includes Changes of `_org`: who may approve a prompt
@@ -18,7 +19,7 @@ from ledger.errors import Rejected
 from ledger.record.translate import Submission
 
 KINDS = {"access": "Access", "erasure": "Erasure", "legal_hold": "LegalHold", "expiry": "Expiry"}
-OWN_RULES = "quarantine."
+OWN_RULES = ("quarantine.", "policy.")
 
 _WHO = "only the ledger's own processes write them"
 
@@ -36,4 +37,5 @@ def check_writer(submission: Submission, is_ledger: bool) -> None:
             name = str(action).upper()
             raise Rejected("operation.action", f"Operation events of {name} are refused from outside: {_WHO}")
     elif kind == "finding" and str(body["rule"]).startswith(OWN_RULES):
-        raise Rejected("finding.rule", f"Finding events of a rule {OWN_RULES}… are refused from outside: {_WHO}")
+        own = " or ".join(f"{prefix}…" for prefix in OWN_RULES)
+        raise Rejected("finding.rule", f"Finding events of a rule {own} are refused from outside: {_WHO}")

@@ -24,16 +24,19 @@ from grpc_reflection.v1alpha import reflection
 from ledger import __version__
 from ledger.config import GatewayConfig, LedgerConfig
 from ledger.config.address import Address, parse_address
-from ledger.errors import IntegrityError, LedgerError, Misconfigured
+from ledger.errors import IntegrityError, LedgerError, Misconfigured, Unavailable
 from ledger.gateway.admission import Admission
+from ledger.gateway.answer import ACCEPTED, REPEAT
 from ledger.gateway.batches import BatchCutter
-from ledger.gateway.callers import Callers
+from ledger.gateway.callers import LEDGER, Callers
+from ledger.gateway.capturing import Capturer
 from ledger.gateway.clock import ReceptionClock
+from ledger.gateway.governing import Governing
 from ledger.gateway.health import Health, LogWatch
 from ledger.gateway.intake import Intake, IntakeRules
 from ledger.gateway.metrics import AppendOutcome, GatewayMetrics
 from ledger.gateway.observe import ObservationServer
-from ledger.gateway.publisher import Publisher, PublisherLimits
+from ledger.gateway.publisher import Publisher, PublisherLimits, Request
 from ledger.gateway.remembered import RememberedEvents
 from ledger.gateway.rpc import Edge
 from ledger.gateway.sealed import SealedView
@@ -41,7 +44,11 @@ from ledger.gateway.service import SERVICE, IngestService
 from ledger.home import Home, OpenKeys, gateway_key_name
 from ledger.keys.process import ProcessKey
 from ledger.log.interface import EventLog
-from ledger.record.assemble import Capture, ContentLimits
+from ledger.policy.register import PolicyRegister
+from ledger.record.assemble import ContentLimits
+from ledger.redaction.redactor import Redactor
+from ledger.tenants import ORG
+from ledger.v1 import event_pb2 as pb
 
 log = logging.getLogger(__name__)
 
@@ -75,10 +82,13 @@ class Gateway:
         self._workers = ThreadPoolExecutor(gateway.worker_threads, thread_name_prefix="intake")
         self._spool_keys = keys.spool_keys(gateway)
         self._watch = LogWatch(event_log, self.health, self.metrics, gateway.health_check_ms / 1_000)
+        self._governing = Governing(config.ledger.capture_policy, PolicyRegister(keys.database), self.metrics)
+        self._governing.load()
         self._publisher = _publisher(
             config,
             keys,
             event_log,
+            Capturer(lambda: self._governing.current, Redactor(), keys.store.numbering_key),
             self._admission,
             self._workers,
             self.metrics,
@@ -121,7 +131,11 @@ class Gateway:
     async def run(self, stop: asyncio.Event) -> None:
         """Return when told to stop; raise the `IntegrityError` that made it stop by itself."""
         async with asyncio.TaskGroup() as background:
-            tasks = [background.create_task(self._watch_log()), background.create_task(self._sweep_spool_keys())]
+            tasks = [
+                background.create_task(self._watch_log()),
+                background.create_task(self._sweep_spool_keys()),
+                background.create_task(self._governing.run(self._publish_own)),
+            ]
             waits = [background.create_task(stop.wait()), background.create_task(self._halted.wait())]
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             for task in (*tasks, *waits):
@@ -156,6 +170,13 @@ class Gateway:
             await self._watch.run()
         except IntegrityError as error:
             self._on_integrity_error(error)
+
+    async def _publish_own(self, event: pb.Event) -> None:
+        """Publish an event of the ledger's own into `_org`; `Unavailable` unless it is durable then."""
+        request = Request(ORG, (event.SerializeToString(deterministic=True),))
+        response = await self._publisher.publish(len(request.events[0]), lambda: request, LEDGER, None)
+        if response.results[0].status not in (ACCEPTED, REPEAT):
+            raise Unavailable(f"an event of the ledger's own was not taken: {response.results[0].reason}")
 
     async def _sweep_spool_keys(self) -> None:
         while True:
@@ -205,6 +226,7 @@ def _publisher(
     config: LedgerConfig,
     keys: OpenKeys,
     event_log: EventLog,
+    capturer: Capturer,
     admission: Admission,
     workers: ThreadPoolExecutor,
     metrics: GatewayMetrics,
@@ -225,14 +247,13 @@ def _publisher(
         event_log.batch_bytes_max,
     )
     rules = IntakeRules(
-        Capture("full", "builtin-full/1", gateway.retention_class),
         ContentLimits(gateway.content_bytes_max, gateway.oversize),
         gateway.event_bytes_max,
         gateway.gateway_id,
         __version__,
     )
     remembered = RememberedEvents(gateway.remembered_events_max)
-    intake = Intake(rules, keys.store, cutter, remembered, ReceptionClock())
+    intake = Intake(rules, keys.store, capturer, cutter, remembered, ReceptionClock())
     limits = PublisherLimits(
         gateway.batch_events_max, gateway.append_deadline_ms / 1_000, gateway.appends_in_flight_max
     )

@@ -19,6 +19,22 @@ so that a content dies with any one of its scopes. Tenant, event id and slot tog
     its id = SHA-256(text("audit-ledger/submission-key-id/v1") || text(encoding version)
                      || u64 count || the pseudonyms (16 bytes each) in order)
 
+**Metadata key** for the digests of contents of which nothing else is kept:
+
+    HKDF(ikm  = as for the submission key, of the holders of the content,
+         salt = none,
+         info = text("audit-ledger/metadata-key/v1"),
+         L    = 32)
+
+    its id = SHA-256(text("audit-ledger/metadata-key-id/v1") || u64 count || the pseudonyms (16 bytes each) in order)
+    digest = HMAC-SHA-256(key, text("audit-ledger/metadata-digest/v1") || text(tenant) || the content's bytes)
+
+so that two contents of the same persons can be told to be the same, and nobody without their secrets can check a guess.
+
+**Numbering key** of a tenant, for the numbers of redacted values (`ledger.redaction.numbering`):
+
+    HKDF(ikm = the tenant's look-up key, info = text("audit-ledger/numbering-key/v1") || text(tenant), L = 32)
+
 `text` is a u64 length and UTF-8 (`ledger.canonical`). Secrets all have one length and each use has its tag, so no two
 inputs share their bytes. Both run once or more for every event that a gateway takes: HMAC is written out on `hashlib`,
 with the states of keys that are used again prepared (the empty salt; what is extracted from a set of scopes, from which
@@ -44,6 +60,10 @@ PREFIXES_MAX = 4_096
 CONTENT_KEY_TAG = "audit-ledger/content-key/v1"
 SUBMISSION_KEY_TAG = "audit-ledger/submission-key/v1"
 SUBMISSION_KEY_ID_TAG = "audit-ledger/submission-key-id/v1"
+NUMBERING_KEY_TAG = "audit-ledger/numbering-key/v1"
+METADATA_KEY_TAG = "audit-ledger/metadata-key/v1"
+METADATA_KEY_ID_TAG = "audit-ledger/metadata-key-id/v1"
+METADATA_DIGEST_TAG = "audit-ledger/metadata-digest/v1"
 
 _INNER = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER = bytes(byte ^ 0x5C for byte in range(256))
@@ -107,6 +127,24 @@ def submission_key(holders: Sequence[tuple[bytes, bytes]], encoding_version: str
     pseudonyms = sorted(pseudonym for pseudonym, _ in holders)
     count = len(pseudonyms).to_bytes(8, "big")
     return key, hashlib.sha256(b"".join((_SUBMISSION_ID, _text(encoding_version), count, *pseudonyms))).digest()
+
+
+def metadata_key(holders: Sequence[tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
+    """(key, key id), 32 bytes each. `holders`: (pseudonym, gateway secret) in any order, at least one, each once."""
+    key = hkdf(_in_order(holders, "holder"), text.encode(METADATA_KEY_TAG))
+    pseudonyms = sorted(pseudonym for pseudonym, _ in holders)
+    count = len(pseudonyms).to_bytes(8, "big")
+    return key, hashlib.sha256(b"".join((text.encode(METADATA_KEY_ID_TAG), count, *pseudonyms))).digest()
+
+
+def metadata_digest(key: bytes, tenant: str, data: bytes) -> bytes:
+    """The 32-byte digest of a content of which nothing else is kept."""
+    return _hmac(key, b"".join((text.encode(METADATA_DIGEST_TAG), _text(tenant), data)))
+
+
+def numbering_key(lookup_key: bytes, tenant: str) -> bytes:
+    """The 32-byte key under which a tenant's redacted values are known by their numbers."""
+    return hkdf(lookup_key, text.encode(NUMBERING_KEY_TAG) + _text(tenant))
 
 
 def _in_order(pairs: Sequence[tuple[bytes, bytes]], what: str) -> bytes:

@@ -112,6 +112,9 @@ class KeyProvider(ScopeKeys, Protocol):
         is empty or no text, `IntegrityError` when the store contradicts itself.
         """
 
+    def numbering_key(self, tenant: str) -> bytes:
+        """The 32-byte key under which the tenant's redacted values are numbered; the same for ever."""
+
 
 def check_scope_ref(ref: ScopeRef) -> None:
     """`ValueError` unless the month is one and the retention class has a name."""

@@ -126,6 +126,7 @@ TABLES = (
         number INTEGER NOT NULL PRIMARY KEY,
         identity TEXT NOT NULL,
         sha256 BLOB NOT NULL CHECK (length(sha256) = 32),
-        at_ms INTEGER NOT NULL
+        at_ms INTEGER NOT NULL,
+        is_recorded INTEGER NOT NULL DEFAULT 0
     ) STRICT, WITHOUT ROWID""",
 )

@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from ledger.errors import Misconfigured
 from ledger.keys.cache import LeaseCache
 from ledger.keys.database import KeyDatabase
+from ledger.keys.derive import numbering_key
 from ledger.keys.hierarchy import KeyHierarchy, TenantRing
 from ledger.keys.master import MasterKey
 from ledger.keys.provider import Grant, Holder, HolderRef, Scope, ScopeRef, check_link, check_scope_ref
@@ -163,6 +164,16 @@ class SqliteKeyStore:
                 found = SealedRows(rows, self._hierarchy, ring, began).holders({ref: holder_hash})
             self._holders.put_many(tenant, found.items(), began)
         return found[ref].pseudonym if found else None
+
+    def numbering_key(self, tenant: str) -> bytes:
+        """See `KeyProvider.numbering_key`."""
+        began = self._monotonic_s()
+        with self._database.read() as rows:
+            ring = self._hierarchy.ring(rows, tenant, began)
+        if ring is None:
+            with self._database.write() as rows:
+                ring = self._hierarchy.ensure_ring(rows, tenant, began)
+        return numbering_key(ring.lookup_key, tenant)
 
     def create_signing_key(self, role: Role, name: str) -> SigningKey:
         """A new signing key, sealed in this store; `Misconfigured` when the role has one of this name."""

@@ -3,7 +3,7 @@
 An event says `name/version`; a year later that must still mean one text. A version that was in force once is bound to
 the SHA-256 of its file, and a file that says something else under the same version is refused. Going back to an earlier
 version is a row of its own. A row's number and time make the event id of its Change, which all gateways of a ledger
-therefore share.
+therefore share; once one of them knows the Change durable the row says so.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def _now_ms() -> int:
 class InForce:
     """A policy in force: the `number`th, since `at_ms` (Unix milliseconds). `before`: the identity of the one before.
 
-    `is_return`: this version was in force earlier already.
+    `is_return`: this version was in force earlier already. `is_recorded`: its Change is durable.
     """
 
     policy: Policy
@@ -33,6 +33,7 @@ class InForce:
     at_ms: int
     before: str | None
     is_return: bool
+    is_recorded: bool = False
 
 
 class PolicyRegister:
@@ -48,17 +49,25 @@ class PolicyRegister:
         `Misconfigured` when its version meant another text before.
         """
         with self._database.write() as rows:
-            found = rows.execute("SELECT number, identity, sha256, at_ms FROM policies ORDER BY number").fetchall()
-            for _, identity, digest, _ in found:
+            found = rows.execute(
+                "SELECT number, identity, sha256, at_ms, is_recorded FROM policies ORDER BY number"
+            ).fetchall()
+            for _, identity, digest, _, _ in found:
                 if identity == policy.identity and digest != policy.sha256:
                     raise Misconfigured(
                         f"policy {identity}: the file's SHA-256 is {policy.sha256.hex()}, this version was in force "
                         f"with {digest.hex()}: give the changed policy another version"
                     )
             if not found or found[-1][1] != policy.identity:
-                row = (len(found), policy.identity, policy.sha256, self._now_ms())
-                rows.execute("INSERT INTO policies (number, identity, sha256, at_ms) VALUES (?, ?, ?, ?)", row)
+                row = (len(found), policy.identity, policy.sha256, self._now_ms(), 0)
+                rows.execute("INSERT INTO policies VALUES (?, ?, ?, ?, ?)", row)
                 found.append(row)
-        number, _, _, at_ms = found[-1]
-        earlier = [identity for _, identity, _, _ in found[:-1]]
-        return InForce(policy, number, at_ms, earlier[-1] if earlier else None, policy.identity in earlier)
+        number, _, _, at_ms, is_recorded = found[-1]
+        earlier = [each[1] for each in found[:-1]]
+        before = earlier[-1] if earlier else None
+        return InForce(policy, number, at_ms, before, policy.identity in earlier, bool(is_recorded))
+
+    def recorded(self, entered: InForce) -> None:
+        """Its Change is durable."""
+        with self._database.write() as rows:
+            rows.execute("UPDATE policies SET is_recorded = 1 WHERE number = ?", (entered.number,))

@@ -4,8 +4,8 @@ The first rule that matches decides; without one the default does. What a rule l
 matches when the tenant, the kind and the class are each among those it names; one that names none is for all.
 
 **Classes** are ordered: public, internal, confidential, restricted. Data that nobody classified counts as the policy's
-`unclassified` class. What is found in data can raise its class (never lower it), and then the rules are asked again;
-of the two answers the stricter mode counts, so that a detector can only ever take away.
+`unclassified` class. What is found in data can raise its class (never lower it), and then the rules are asked again:
+the second answer counts, but its mode is never laxer than the first's, so that a detector can only ever take away.
 
 **Modes**, from the laxest: `full` keeps contents encrypted; `redacted` takes out what patterns find, then encrypts;
 `metadata` keeps no content at all, only its size and a digest under the person's own key.
@@ -13,7 +13,7 @@ of the two answers the stricter mode counts, so that a detector can only ever ta
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Mode = Literal["full", "redacted", "metadata"]
@@ -58,8 +58,8 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Capturing:
-    """A decision. `rule`: the name of the one that matched. `vendors`: who may receive such data; None: everybody."""
+class Ruling:
+    """What a policy says of some data. `rule`: the one that matched. `vendors`: who may receive it; None: everybody."""
 
     mode: Mode
     retention: RetentionClass
@@ -70,9 +70,9 @@ class Capturing:
         """Whether this vendor may receive the data; nobody, and a vendor that is not known, receives nothing."""
         return self.vendors is None or vendor is None or vendor in self.vendors
 
-    def at_least(self, other: Capturing) -> Capturing:
-        """This decision, or the other where that is stricter about what is kept."""
-        return other if MODES.index(other.mode) > MODES.index(self.mode) else self
+    def raised(self, second: Ruling) -> Ruling:
+        """The ruling on the same data after its class was raised: the second, but never a laxer mode than this."""
+        return replace(second, mode=max(self.mode, second.mode, key=MODES.index))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Policy:
         """What events carry: `name/version`."""
         return f"{self.name}/{self.version}"
 
-    def decide(self, tenant: str, kind: str, data_class: str) -> Capturing:
+    def decide(self, tenant: str, kind: str, data_class: str) -> Ruling:
         """What becomes of data of this class (one of `CLASSES` or unclassified) in such an event."""
         known = self.unclassified if data_class == UNCLASSIFIED else data_class
         rule = next((each for each in self.rules if each.matches(tenant, kind, known)), self.default)
@@ -100,7 +100,7 @@ class Policy:
         if mode is None or retention is None:
             raise ValueError("the default of a policy has a mode and a retention class")
         vendors = self.default.vendors if rule.vendors is None else rule.vendors
-        return Capturing(mode, self.retention_class(retention), rule.name, vendors)
+        return Ruling(mode, self.retention_class(retention), rule.name, vendors)
 
     def retention_class(self, name: str) -> RetentionClass:
         """The retention class of this name; `KeyError` when there is none."""

@@ -16,11 +16,12 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from ledger.errors import Rejected
-from ledger.keys.derive import ContentKeys, place_of, submission_key
+from ledger.keys.derive import ContentKeys, metadata_digest, metadata_key, place_of, submission_key
 from ledger.keys.provider import Grant, HolderRef, ScopeRef
 from ledger.merkle import leaf_hash
+from ledger.record.capture import Capture, ContentCapture
 from ledger.record.content import ContentSealer
-from ledger.record.descriptor import encode_descriptor, encode_scope_ids, encode_stored, nothing_stored
+from ledger.record.descriptor import Tail, encode_descriptor, encode_scope_ids, encode_stored, nothing_stored
 from ledger.record.fields import Values
 from ledger.record.payload import BODY_FIELDS, encode_payload_with
 from ledger.record.submission import ENCODING, event_time_ms, submission_digest
@@ -28,15 +29,6 @@ from ledger.record.translate import ContentInput, Submission, stand_in
 
 CLOCK_SKEW_TOLERANCE_MS = 5 * 60 * 1000
 """How far ahead of the gateway's clock an event may claim to be without being flagged."""
-
-
-@dataclass(frozen=True, slots=True)
-class Capture:
-    """What the capture policy decided for an event."""
-
-    mode: Literal["full", "redacted", "metadata"]
-    policy_version: str
-    retention_class: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +98,19 @@ def needs(submission: Submission, capture: Capture, month: str) -> Needs:
     The persons named are linked to the session, and to the event that this one amends: contents taken before anybody
     knew whose they were stand under those, and an erasure must find them.
     """
-    named = dict.fromkeys([content.persons for content in submission.contents if content.data is not None])
-    scopes = {
-        ScopeRef(holder, capture.retention_class, month): None
-        for persons in named
-        for holder in _content_holders(submission, persons)
-    }
-    holders = dict.fromkeys([*submission.holders, *[scope.holder for scope in scopes]])
+    decided, default = capture.contents, capture.retention_class
+    named: dict[tuple[tuple[str, ...], str | None], None] = {}
+    for content in submission.contents:
+        if content.data is not None:
+            own = decided.get(content.slot)
+            kept = default if own is None else None if own.mode == "metadata" else own.retention_class
+            named[content.persons, kept] = None
+    holders, scopes = dict.fromkeys(submission.holders), dict[ScopeRef, None]()
+    for persons, retention_class in named:
+        for holder in _content_holders(submission, persons):
+            holders[holder] = None
+            if retention_class is not None:
+                scopes[ScopeRef(holder, retention_class, month)] = None
     return Needs(tuple(holders), tuple(scopes), _links(submission) if submission.persons else ())
 
 
@@ -153,8 +151,8 @@ def assemble(
     sealer: ContentSealer,
 ) -> AssembledEvent:
     """The event's canonical form. `digest` comes from `digest_of`; `grant` holds all that `needs` named."""
-    scopes = _ScopesOf(submission, grant, capture.retention_class, reception.month)
-    sealing = _Sealing(submission.event_id, reception.tenant, scopes, limits, sealer)
+    scopes = _ScopesOf(submission, grant, reception.month)
+    sealing = _Sealing(submission.event_id, reception.tenant, scopes, capture, limits, sealer)
     descriptors = [sealing.seal(content) for content in submission.contents]
     values = submission.envelope.copy()
     values["tenant"] = reception.tenant
@@ -172,7 +170,7 @@ def assemble(
     ]
     values["capture_mode"] = capture.mode
     values["capture_policy_version"] = capture.policy_version
-    values["detected_class"] = "unspecified"
+    values["detected_class"] = capture.detected_class
     values["submission_digest"], values["submission_key_id"] = digest
     values["contents"] = descriptors
     values[BODY_FIELDS[submission.kind]] = _with_commitments(submission, sealing.commitments)
@@ -224,32 +222,44 @@ class _Scopes(NamedTuple):
     keys: ContentKeys
 
 
-class _ScopesOf(dict[tuple[str, ...], _Scopes]):
-    """Scopes by the persons a content names. Most contents of an event name the same."""
+class _ScopesOf(dict[tuple[tuple[str, ...], str], _Scopes]):
+    """Scopes by the persons a content names and its retention class. Most contents of an event have the same."""
 
-    def __init__(self, submission: Submission, grant: Grant, retention_class: str, month: str) -> None:
+    def __init__(self, submission: Submission, grant: Grant, month: str) -> None:
         super().__init__()
         self._submission = submission
         self._grant = grant
-        self.retention_class = retention_class
         self._month = month
 
-    def __missing__(self, persons: tuple[str, ...]) -> _Scopes:
-        granted, retention_class, month = self._grant.scopes, self.retention_class, self._month
+    def __missing__(self, of: tuple[tuple[str, ...], str]) -> _Scopes:
+        persons, retention_class = of
+        granted, month = self._grant.scopes, self._month
         holders = _content_holders(self._submission, persons)
         found = dict([granted[ScopeRef(holder, retention_class, month)] for holder in holders])
-        held = self[persons] = _Scopes(encode_scope_ids(sorted(found)), ContentKeys(list(found.items())))
+        held = self[of] = _Scopes(encode_scope_ids(sorted(found)), ContentKeys(list(found.items())))
         return held
+
+    def metadata_key(self, persons: tuple[str, ...]) -> tuple[bytes, bytes]:
+        """The key of digests in `metadata` mode, and its id."""
+        holders = [self._grant.holders[each] for each in _content_holders(self._submission, persons)]
+        return metadata_key(list(dict(holders).items()))
 
 
 class _Sealing:
     """Seals the contents of one event, in their order."""
 
-    __slots__ = ("_event_id", "_limits", "_scopes", "_sealer", "_tenant", "ciphertexts", "commitments")
+    __slots__ = ("_capture", "_event_id", "_limits", "_scopes", "_sealer", "_tenant", "ciphertexts", "commitments")
 
     def __init__(
-        self, event_id: bytes, tenant: str, scopes: _ScopesOf, limits: ContentLimits, sealer: ContentSealer
+        self,
+        event_id: bytes,
+        tenant: str,
+        scopes: _ScopesOf,
+        capture: Capture,
+        limits: ContentLimits,
+        sealer: ContentSealer,
     ) -> None:
+        self._capture = capture
         self._event_id = event_id
         self._tenant = tenant
         self._scopes = scopes
@@ -261,18 +271,40 @@ class _Sealing:
     def seal(self, content: ContentInput) -> bytes:
         """The descriptor of the content, encoded. What is by reference, or absent, has no ciphertext."""
         slot, _, media_type, data, reference, declared_class, persons = content
-        scopes = self._scopes
+        capture, decided = self._capture, self._capture.contents.get(slot)
         if data is None:
-            return encode_descriptor(
-                nothing_stored(slot, reference, media_type, scopes.retention_class, declared_class)
-            )
-        stored, state, size = data, "full", len(data)
-        if size > self._limits.content_bytes_max:
-            stored, state = _truncated(data, media_type, self._limits.content_bytes_max), "truncated"
-        encoded_ids, keys = scopes[persons]
+            retention_class = decided.retention_class if decided is not None else capture.retention_class
+            return encode_descriptor(nothing_stored(slot, reference, media_type, retention_class, declared_class))
+        stored, state, kept = data, "full", capture.retention_class
+        tail: Tail = (kept, declared_class, "unspecified", None, ())
+        if decided is not None:
+            if decided.mode == "metadata":
+                return self._digest_only(content, decided)
+            stored, state, kept = decided.data, decided.mode, decided.retention_class
+            tail = (kept, declared_class, decided.detected_class, decided.rule_pack, decided.detections)
+        elif capture.mode != "full":
+            raise ValueError(f"content {slot}: mode {capture.mode} without a decision for this content")
+        if len(stored) > self._limits.content_bytes_max:
+            stored, state = _truncated(stored, media_type, self._limits.content_bytes_max), "truncated"
+        encoded_ids, keys = self._scopes[persons, kept]
         place = place_of(self._tenant, self._event_id, slot)
         ciphertext, sha256, commitment, stored_size = self._sealer.seal(stored, keys.key(place), place)
         self.ciphertexts.append((slot, ciphertext))
         self.commitments[slot] = commitment
-        head, tail = (slot, state, media_type), (scopes.retention_class, declared_class)
-        return encode_stored(head, stored_size, size, (sha256, commitment), encoded_ids, tail)
+        head = (slot, state, media_type)
+        return encode_stored(head, stored_size, len(data), (sha256, commitment), encoded_ids, tail)
+
+    def _digest_only(self, content: ContentInput, decided: ContentCapture) -> bytes:
+        key, key_id = self._scopes.metadata_key(content.persons)
+        values = nothing_stored(
+            content.slot, None, content.media_type, decided.retention_class, content.declared_class, "metadata"
+        )
+        values.update(
+            original_size=len(decided.data),
+            keyed_digest=metadata_digest(key, self._tenant, decided.data),
+            keyed_digest_key_id=key_id,
+            detected_class=decided.detected_class,
+            rule_pack=decided.rule_pack,
+            detections=[{"type": kind, "count": count} for kind, count in decided.detections],
+        )
+        return encode_descriptor(values)

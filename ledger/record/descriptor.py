@@ -52,9 +52,15 @@ _PRESENT = b"\x02"
 _NO_KEYED_DIGEST = b"\x00\x00"
 
 
-def nothing_stored(slot: str, reference: str | None, media_type: str | None, retention: str, declared: str) -> Values:
-    """The values of a descriptor of a content that is kept by reference, or absent."""
-    state = "absent" if reference is None else "by_reference"
+Tail = tuple[str, str, str, str | None, tuple[tuple[str, int], ...]]
+"""Retention class, declared class, detected class, rule pack, detections (type, count)."""
+
+
+def nothing_stored(
+    slot: str, reference: str | None, media_type: str | None, retention: str, declared: str, state: str | None = None
+) -> Values:
+    """The values of a descriptor of a content that is kept by reference, or absent, unless `state` says otherwise."""
+    state = state or ("absent" if reference is None else "by_reference")
     values: Values = dict.fromkeys(_FIELDS)
     values.update(slot=slot, state=state, media_type=media_type, scope_ids=[], reference=reference, detections=[])
     values.update(retention_class=retention, declared_class=declared, detected_class="unspecified")
@@ -74,12 +80,12 @@ def encode_stored(
     original_size: int,
     digests: tuple[bytes, bytes],
     scope_ids: bytes,
-    tail: tuple[str, str],
+    tail: Tail,
 ) -> bytes:
     """The descriptor of a content that is stored.
 
     `head`: slot, state, media type. `digests`: SHA-256 of the ciphertext, commitment. `scope_ids`: as encoded by
-    `encode_scope_ids`. `tail`: retention class, declared class.
+    `encode_scope_ids`.
     """
     ciphertext_sha256, commitment = digests
     if len(ciphertext_sha256) != 32 or len(commitment) != 32:
@@ -108,6 +114,8 @@ def _encoded_head(head: tuple[str, str, str | None]) -> bytes:
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _encoded_tail(tail: tuple[str, str]) -> bytes:
-    nothing: dict[str, Any] = {"detected_class": "unspecified", "rule_pack": None, "detections": [], "reference": None}
-    return _tail({"retention_class": tail[0], "declared_class": tail[1], **nothing})
+def _encoded_tail(tail: Tail) -> bytes:
+    retention_class, declared, detected, rule_pack, found = tail
+    detections = [{"type": kind, "count": count} for kind, count in found]
+    own: dict[str, Any] = {"detected_class": detected, "rule_pack": rule_pack, "detections": detections}
+    return _tail({"retention_class": retention_class, "declared_class": declared, **own, "reference": None})

@@ -19,6 +19,7 @@ from ledger.gateway.server import run_gateway
 from ledger.home import Home
 from ledger.v1 import event_pb2, ingest_pb2, ingest_pb2_grpc, query_pb2, query_pb2_grpc
 from query.server import run_query_server
+from tests.policies import put_in_force
 from tests.query.ledgers import ago, release, use
 
 READER = query_pb2.Reader(name="eve", role="auditor", case_id="case-7")
@@ -74,6 +75,7 @@ def home(tmp_path: Path) -> Home:
     config = made.config(flags=FLAGS)
     with made.keys(config) as keys:
         keys.tenants.add("acme")
+        put_in_force(made, keys)
         made.write_trust(config, keys)
     return made
 

@@ -29,7 +29,8 @@ from ledger.keys.sealing import row_identity, seal
 from ledger.log.framing import frame
 from ledger.log.interface import Record, record_digest
 from ledger.receipt import RECEIPT, Receipt, ReceiptEntry, join
-from ledger.record.assemble import Capture, ContentLimits, Reception, assemble, digest_of, needs
+from ledger.record.assemble import ContentLimits, Reception, assemble, digest_of, needs
+from ledger.record.capture import Capture
 from ledger.record.content import ContentSealer
 from ledger.record.payload import decode_payload, encode_event_record
 from ledger.record.schemas import EVENT_RECORD, PAYLOAD

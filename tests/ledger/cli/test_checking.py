@@ -97,12 +97,12 @@ def test_fsck_names_strangers_holes_and_cleans_only_leftovers(sealed: Cli, tmp_p
 
 
 def test_status_counts_what_is_there(sealed: Cli) -> None:
-    """`status` tells rounds, events of each tenant, the lag, and how much room it takes."""
+    """`status` tells rounds, events of each tenant (of `_org` the policy), the lag, and how much room it takes."""
     told = sealed.good("status", "--json").json
     assert told["ledger"] == "audit.test"
     (partition,) = told["partitions"]
     assert partition["unsealed_records"] == 0
     assert partition["sealed_to_offset"] == partition["log_end"]
-    assert {each["tenant"]: each["events"] for each in told["tenants"]} == {TENANT: 10, "_org": 0, "_system": 0}
+    assert {each["tenant"]: each["events"] for each in told["tenants"]} == {TENANT: 10, "_org": 1, "_system": 0}
     assert told["stored"]["segments"]["bytes"] > 0
     assert "acme" in sealed.good("status").out

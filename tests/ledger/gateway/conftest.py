@@ -11,17 +11,19 @@ import pytest
 
 from ledger.home import Home
 from tests.ledger.gateway.running import LEDGER, TENANT, Running, running
+from tests.policies import put_in_force
 
 Start = Callable[..., AbstractAsyncContextManager[Running]]
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
-    """A new ledger with one tenant."""
+    """A new ledger with one tenant; everything is kept whole."""
     made = Home.create(tmp_path / "home", name=LEDGER)
     config = made.config(environment={})
     with made.keys(config) as keys:
         keys.tenants.add(TENANT)
+        put_in_force(made, keys)
         made.write_trust(config, keys)
     return made
 

@@ -6,8 +6,9 @@ import grpc
 import nacl.public
 import pytest
 
-from consumers.quarantine import RULE_PREFIX
+from consumers import quarantine
 from ledger.client.markers import closed_marker, loss_marker
+from ledger.gateway import capturing
 from ledger.gateway.reserved import OWN_RULES
 from ledger.keys.process import AUTHORIZATION, SCHEME, ProcessKey
 from ledger.v1 import event_pb2 as pb
@@ -130,6 +131,6 @@ async def test_nothing_of_the_ledgers_own_comes_out_of_a_spool(gateway: Running)
     assert statuses(response) == [REJECTED]
 
 
-def test_the_rules_of_the_sealer_are_reserved() -> None:
-    """The prefix of rules that is refused from outside is the one under which the sealer writes its findings."""
-    assert RULE_PREFIX == OWN_RULES
+def test_the_ledgers_own_rules_are_reserved() -> None:
+    """The prefixes of rules that are refused from outside are those under which the ledger writes findings."""
+    assert set(OWN_RULES) == {quarantine.RULE_PREFIX, capturing.RULE_PREFIX}

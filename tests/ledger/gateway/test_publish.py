@@ -58,7 +58,7 @@ async def test_the_payload_says_who_took_it_when_and_from_whom(gateway: Running)
     assert before - 1 <= payload["received_at"].timestamp() <= time.time() + 1
     assert payload["gateway_id"] == stored.receipt.gateway_id == "gw-1"
     assert (payload["submitted_by"], payload["authentication_method"]) == ("local", "none")
-    assert (payload["capture_mode"], payload["capture_policy_version"]) == ("full", "builtin-full/1")
+    assert (payload["capture_mode"], payload["capture_policy_version"]) == ("full", "everything/1")
     assert (payload["tenant"], payload["shard"], payload["clock_skewed"]) == (TENANT, 0, False)
     assert stored.receipt.sealing_delay_ms == 86_400_000
 

@@ -40,6 +40,15 @@ def test_going_back_is_a_row_of_its_own(register: PolicyRegister) -> None:
     assert register.enter(ONE) == InForce(ONE, 2, 1_002, TWO.identity, is_return=True)
 
 
+def test_what_is_recorded_stays_so(register: PolicyRegister) -> None:
+    """Once the Change of a row is durable, whoever takes that policy is told; a later row is one of its own."""
+    first = register.enter(ONE)
+    register.recorded(first)
+    assert register.enter(ONE).is_recorded
+    assert not register.enter(TWO).is_recorded
+    assert not register.enter(ONE).is_recorded
+
+
 def test_a_version_never_says_two_things(register: PolicyRegister) -> None:
     """Another text under a version that was ever in force is refused, and nothing is registered."""
     first = register.enter(ONE)

@@ -72,12 +72,14 @@ def test_vendors_are_allowed_by_name() -> None:
 
 @given(st.sampled_from(MODES), st.sampled_from(MODES))
 def test_a_second_look_never_keeps_more(first: str, second: str) -> None:
-    """Of two decisions the stricter mode counts, whichever came first."""
+    """When a class is raised the second ruling counts, in the stricter of the two modes."""
     one, two = (
-        policy(Rule("r", mode=mode)).decide("acme", "request", "public")  # type: ignore[arg-type]
-        for mode in (first, second)
+        policy(Rule("r", mode=mode, retention=retention)).decide("acme", "request", "public")  # type: ignore[arg-type]
+        for mode, retention in ((first, "standard"), (second, "short"))
     )
-    assert MODES.index(one.at_least(two).mode) == max(MODES.index(one.mode), MODES.index(two.mode))
+    raised = one.raised(two)
+    assert MODES.index(raised.mode) == max(MODES.index(one.mode), MODES.index(two.mode))
+    assert raised.retention.name == "short"
 
 
 def test_classes_are_ordered() -> None:
