@@ -36,13 +36,8 @@ class Token:
     string: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Characters [start, end) go, `before` + placeholder + `after` come."""
-
-    start: int
-    end: int
-    quote: str = ""
+# Characters [start, end) go; quote + placeholder + quote come.
+Place = tuple[int, int, str]
 
 
 def looks_like_json(text: str) -> bool:
@@ -119,8 +114,8 @@ class Document:
     def __post_init__(self) -> None:
         self._starts = [token.start for token in self.tokens]
 
-    def places(self, start: int, end: int) -> list[Place]:
-        """What the finding [start, end) replaces, token by token; nothing of what stands between tokens."""
+    def places(self, start: int, end: int, after: int) -> list[Place]:
+        """What the finding [start, end) replaces, token by token, from `after` on; nothing between tokens."""
         found = []
         for number in range(max(0, bisect_right(self._starts, start) - 1), len(self.tokens)):
             token = self.tokens[number]
@@ -131,12 +126,12 @@ class Document:
             if token.string:
                 found.append(self._in_string(number, max(start, token.start), min(end, token.end), DEPTH_MAX))
             else:
-                found.append(Place(token.start, token.end, '"'))
-        return found
+                found.append((token.start, token.end, '"'))
+        return [place for place in found if place[0] >= after]
 
     def _in_string(self, number: int, start: int, end: int, depth: int) -> Place:
         """In a string: its own characters, or the whole of a bare number of the document inside the string."""
-        plain = Place(start, end)
+        plain = (start, end, "")
         if depth == 0 or not self.text[start:end].isascii() or not self.text[start:end].isdigit():
             return plain
         nested = self._document_in(number)
@@ -151,11 +146,12 @@ class Document:
         if token.string:
             inner = document._in_string(at, inner_start, inner_start + end - start, depth - 1)
         else:
-            inner = Place(token.start, token.end, '"')
-        if not inner.quote:
+            inner = (token.start, token.end, '"')
+        inner_start, inner_end, inner_quote = inner
+        if not inner_quote:
             return plain
-        quote = inner.quote.replace("\\", "\\\\").replace('"', '\\"')
-        return Place(offsets[inner.start], offsets[inner.end - 1] + 1, quote)
+        quote = inner_quote.replace("\\", "\\\\").replace('"', '\\"')
+        return offsets[inner_start], offsets[inner_end - 1] + 1, quote
 
     def _document_in(self, number: int) -> tuple[Document, list[int]] | None:
         """The document in string `number` and, for each of its characters, its place here; None where it is none."""

@@ -26,7 +26,7 @@ from typing import Literal
 from ledger.errors import Misconfigured
 from ledger.redaction.builtin import BUILTIN
 from ledger.redaction.finding import LITERAL, Classification, Detector, Finding, Redacted, highest
-from ledger.redaction.json_text import Document, Place, looks_like_json, scan
+from ledger.redaction.json_text import Document, looks_like_json, scan
 from ledger.redaction.matcher import Candidate, Matcher
 from ledger.redaction.normalize import NORMALS
 from ledger.redaction.numbering import Numbering
@@ -103,34 +103,29 @@ class Redactor:
         self, text: str, view: View, chosen: list[Candidate], numbering: Numbering, media_type: str
     ) -> Redacted:
         document = _document(text, media_type)
-        spans = view.char_spans([(each.start, each.end) for each in chosen])
         parts: list[str] = []
         findings: list[Finding] = []
         counts: dict[str, int] = {}
         classes: set[Classification] = set()
         at = 0
+        spans = view.char_spans([(each.start, each.end) for each in chosen])
         for each, (start, end) in zip(chosen, spans, strict=True):
-            value = view.text[start:end]
-            source_start, source_end = view.source_span(start, end)
-            places = (
-                [Place(source_start, source_end)] if document is None else document.places(source_start, source_end)
-            )
-            places = [place for place in places if place.start >= at]
+            rule = each.rule
+            source = view.source_span(start, end)
+            places = [(*source, "")] if document is None else document.places(*source, after=at)
             if not places:
                 continue
             number = None
-            if each.rule.type != LITERAL:
-                number = numbering.number(each.rule.type, NORMALS[each.rule.normal](value))
-            for place in places:
-                parts.append(text[at : place.start])
-                if each.rule.type == LITERAL:
-                    parts.append(_escaped(text[place.start : place.end]))
-                else:
-                    parts.append(f"{place.quote}{placeholder(each.rule.type, number)}{place.quote}")
-                at = place.end
-            findings.append(Finding(places[0].start, places[-1].end, each.rule.type, each.rule.name, number))
-            counts[each.rule.type] = counts.get(each.rule.type, 0) + 1
-            classes.add(each.rule.classification)
+            if rule is not _LITERAL_RULE:
+                number = numbering.number(rule.type, NORMALS[rule.normal](view.text[start:end]))
+                put = placeholder(rule.type, number)
+            for place_start, place_end, quote in places:
+                parts.append(text[at:place_start])
+                parts.append(_escaped(text[place_start:place_end]) if rule is _LITERAL_RULE else f"{quote}{put}{quote}")
+                at = place_end
+            findings.append(Finding(places[0][0], at, rule.type, rule.name, number))
+            counts[rule.type] = counts.get(rule.type, 0) + 1
+            classes.add(rule.classification)
         parts.append(text[at:])
         return Redacted("".join(parts), tuple(findings), tuple(sorted(counts.items())), highest(classes), self.identity)
 
