@@ -11,8 +11,9 @@ from prometheus_client import CollectorRegistry
 from consumers.compaction import Compacted, CompactionLimits, Compactor
 from consumers.going_on import go_on
 from consumers.opening import limits, parts, trust_reader
-from consumers.sealer import RoundOutcome
+from consumers.sealer import RoundOutcome, now_us
 from consumers.service import SealerService
+from consumers.superseded import remove_superseded
 from ledger.cli.options import home_option, json_option, open_home
 from ledger.cli.output import print_json, print_table
 from ledger.cli.progress import Progress
@@ -154,16 +155,28 @@ async def _resume(home: Home, config: LedgerConfig, partition: int, reason: str)
 @home_option
 @click.option("--tenant", help="Only this tenant's logs. Default: all.")
 @click.option("--rows-least", type=int, default=1, show_default=True, help="Leave logs with fewer new rows alone.")
+@click.option(
+    "--grace",
+    "grace_s",
+    type=click.IntRange(0),
+    default=3_600,
+    show_default=True,
+    metavar="SECONDS",
+    help="Remove files of contents that were superseded for this long.",
+)
 @json_option
-def compact(home: Path, tenant: str | None, rows_least: int, as_json: bool) -> None:
+def compact(home: Path, tenant: str | None, rows_least: int, grace_s: int, as_json: bool) -> None:
     """Rewrite sealed rows into large files sorted by subject, and propose them as placements.
 
     The sealer checks each proposal and commits it with its next round. Leaves, proofs and checkpoints stay as they are.
+    Contents whose keys an erasure or expiry destroyed are left out. Files of contents that earlier placements replaced
+    are removed once nobody can be reading them any more.
 
     \b
     Examples:
       audit-ledger compact
       audit-ledger compact --tenant acme --rows-least 100000
+      audit-ledger compact --grace 0
     """
     opened = open_home(home)
     config = opened.config()
@@ -175,10 +188,13 @@ def compact(home: Path, tenant: str | None, rows_least: int, as_json: bool) -> N
         store = FileStore(config.ledger.segments)
         trust = trust_reader(config.ledger.trust)()
         done: list[Compacted] = []
+        files: list[str] = []
+        before_us = now_us() - grace_s * 1_000_000
         for partition in range(keys.tenants.partitions()):
             compactor = Compactor(store, partition, trust, CompactionLimits(rows_least=rows_least))
             chosen = [log.log_id for log in origins.values() if log.partition == partition]
             done += compactor.run(chosen, lambda compacted: progress.advance(compacted.rows))
+            files += remove_superseded(store, partition, trust, before_us)
     rows = [
         {
             "tenant": origins[each.log_id].tenant,
@@ -186,6 +202,7 @@ def compact(home: Path, tenant: str | None, rows_least: int, as_json: bool) -> N
             "rows": each.rows,
             "files_before": each.files_before,
             "files_after": each.files_after,
+            "contents_removed": each.contents_removed,
             "placement": each.placement.hex(),
         }
         for each in done
@@ -193,6 +210,9 @@ def compact(home: Path, tenant: str | None, rows_least: int, as_json: bool) -> N
     if as_json:
         print_json(rows)
     elif rows:
-        print_table(list(rows[0]), [list(row.values()) for row in rows], right=["rows", "files_before", "files_after"])
+        numbers = ["rows", "files_before", "files_after", "contents_removed"]
+        print_table(list(rows[0]), [list(row.values()) for row in rows], right=numbers)
     else:
         click.echo("nothing to compact")
+    if files:
+        click.echo(f"{len(files)} superseded files of contents removed", err=True)

@@ -8,6 +8,7 @@ from ledger.cli.administration import init, tenant
 from ledger.cli.checking import fsck
 from ledger.cli.demo import demo
 from ledger.cli.disclosing import check
+from ledger.cli.erasing import erase, expire, hold
 from ledger.cli.policies import policy
 from ledger.cli.processes import serve, up
 from ledger.cli.publishing import import_, publish
@@ -17,4 +18,4 @@ from ledger.cli.verifying import verify
 
 def commands() -> list[click.Command]:
     """What this package adds to `audit-ledger`."""
-    return [init, tenant, policy, serve, up, publish, import_, verify, fsck, check, status, demo]
+    return [init, tenant, policy, serve, up, publish, import_, verify, fsck, check, erase, expire, hold, status, demo]

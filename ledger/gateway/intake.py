@@ -16,7 +16,7 @@ All this is work for a processor: it runs in worker threads, and is safe for the
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import local
 from typing import Literal
 
@@ -27,7 +27,7 @@ from ledger.gateway.clock import ReceptionClock
 from ledger.gateway.faults import report_fault
 from ledger.gateway.remembered import Remembered, RememberedEvents
 from ledger.gateway.reserved import check_writer
-from ledger.keys.provider import Grant, KeyProvider
+from ledger.keys.provider import Grant, HolderRef, KeyProvider
 from ledger.record.assemble import (
     ContentLimits,
     Needs,
@@ -40,6 +40,7 @@ from ledger.record.assemble import (
 )
 from ledger.record.capture import Capture
 from ledger.record.content import ContentSealer
+from ledger.record.erased import concerns, encoding_of_erased, renamed_slots, without
 from ledger.record.submission import parse_submission, submission_bytes
 from ledger.record.translate import Submission, translate
 from ledger.tenants import Tenant
@@ -208,10 +209,20 @@ class Intake:
         if not read:
             return Grant({}, {}), read
         try:
-            return self._acquire_together(call.tenant, read), read
+            grant = self._acquire_together(call.tenant, read)
         except Rejected:
             # One identifier that the key store won't have; find the events that name it.
-            return self._acquire_one_by_one(call, read)
+            grant, read = self._acquire_one_by_one(call, read)
+        while grant.suppressed:
+            grant, read = self._without_erased(call, grant, read)
+        return grant, read
+
+    def _without_erased(self, call: _Call, grant: Grant, read: list[_Read]) -> tuple[Grant, list[_Read]]:
+        """The same events without the persons who are being erased, or were: `ledger.record.erased`."""
+        month, suppressed = month_of(call.received_at_us), grant.suppressed
+        left = [_erased(each, suppressed, month) if concerns(each.submission, suppressed) else each for each in read]
+        more = self._acquire_together(call.tenant, [new for old, new in zip(read, left, strict=True) if new is not old])
+        return Grant({**grant.holders, **more.holders}, {**grant.scopes, **more.scopes}, more.suppressed), left
 
     def _acquire_together(self, tenant: Tenant, read: Iterable[_Read]) -> Grant:
         all_needs = [each.needs for each in read]
@@ -231,7 +242,11 @@ class Intake:
             except Rejected as refusal:
                 call.verdicts[each.index] = Refused(refusal.field or "persons", refusal.reason, "person")
             else:
-                together = Grant({**together.holders, **grant.holders}, {**together.scopes, **grant.scopes})
+                together = Grant(
+                    {**together.holders, **grant.holders},
+                    {**together.scopes, **grant.scopes},
+                    together.suppressed | grant.suppressed,
+                )
                 granted.append(each)
         return together, granted
 
@@ -313,6 +328,13 @@ class Intake:
         if sealer is None:
             sealer = self._threads.sealer = ContentSealer()
         return sealer
+
+
+def _erased(read: _Read, suppressed: frozenset[HolderRef], month: str) -> _Read:
+    submission, renamed = without(read.submission, suppressed)
+    capture = replace(read.capture, contents=renamed_slots(read.capture.contents, renamed))
+    encoded = encoding_of_erased(submission.event_id)
+    return _Read(read.index, submission, encoded, capture, needs(submission, capture, month))
 
 
 def _compare(

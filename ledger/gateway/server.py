@@ -43,6 +43,7 @@ from ledger.gateway.sealed import SealedView
 from ledger.gateway.service import SERVICE, IngestService
 from ledger.home import Home, OpenKeys, gateway_key_name
 from ledger.keys.process import ProcessKey
+from ledger.keys.suppression import sweep
 from ledger.log.interface import EventLog
 from ledger.policy.register import PolicyRegister
 from ledger.record.assemble import ContentLimits
@@ -81,6 +82,7 @@ class Gateway:
         self.health = Health()
         self._workers = ThreadPoolExecutor(gateway.worker_threads, thread_name_prefix="intake")
         self._spool_keys = keys.spool_keys(gateway)
+        self._key_database = keys.database
         self._watch = LogWatch(event_log, self.health, self.metrics, gateway.health_check_ms / 1_000)
         self._governing = Governing(config.ledger.capture_policy, PolicyRegister(keys.database), self.metrics)
         self._governing.load()
@@ -184,6 +186,10 @@ class Gateway:
                 await asyncio.to_thread(self._spool_keys.destroy_expired, int(time.time()))
             except LedgerError as error:
                 log.warning("spool keys whose time is over could not be destroyed: %s", error)
+            try:
+                await asyncio.to_thread(sweep, self._key_database, time.time_ns() // 1_000_000)
+            except LedgerError as error:
+                log.warning("persons who were erased long enough ago could not be forgotten: %s", error)
             await asyncio.sleep(SPOOL_SWEEP_S)
 
 

@@ -1,0 +1,57 @@
+"""From a ledger's home to the parts by which it erases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ledger import __version__
+from ledger.config import LedgerConfig
+from ledger.erasure.affected import SealedContents
+from ledger.erasure.certificate import certificate_text, sign_certificate
+from ledger.erasure.proceeding import Proceeding
+from ledger.erasure.publishing import OwnPublisher, ThroughGateway
+from ledger.home import Home, OpenKeys, ledger_key_name
+from ledger.keys.destruction import Destruction
+from ledger.keys.erasure import Destructions
+from ledger.keys.holds import Holds
+from ledger.keys.sqlite_store import KeyCacheLimits
+from ledger.segments.objects import FileStore
+from ledger.tenants import Tenant
+from ledger.trust import TrustedKeys
+
+LEASE_S = KeyCacheLimits().lease_s
+"""How long caches of this ledger's processes hold a key."""
+
+
+class Erasing:
+    """A home's destructions and holds, and how they are carried out."""
+
+    def __init__(self, home: Home, config: LedgerConfig, keys: OpenKeys, to: str | None = None) -> None:
+        self._config = config
+        self._keys = keys
+        self.destructions = Destructions(keys.database, keys.master, lease_s=LEASE_S)
+        self.holds = Holds(keys.database, keys.master)
+        self.publisher: OwnPublisher = ThroughGateway(home, keys, to)
+
+    def contents_of(self, tenant: Tenant) -> SealedContents:
+        """The tenant's sealed contents."""
+        ledger = self._config.ledger
+        return SealedContents(FileStore(ledger.segments), lambda: TrustedKeys.load(ledger.trust), tenant)
+
+    def proceeding(self, on_step: Callable[[str], None]) -> Proceeding:
+        """What carries destructions out."""
+        return Proceeding(
+            self.destructions,
+            self._keys.tenants,
+            self.contents_of,
+            self.publisher,
+            __version__,
+            self._config.gateway.spool_key_seal_s + self._config.gateway.spool_age_max_s,
+            on_step,
+        )
+
+    def certificate(self, destruction: Destruction, tenant: Tenant) -> str:
+        """The signed note."""
+        name = ledger_key_name(self._config.ledger.name)
+        signer = self._keys.store.signing_key("ledger", name).signer(name)
+        return sign_certificate(certificate_text(self._config.ledger.name, destruction, tenant), signer)
