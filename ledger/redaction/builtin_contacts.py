@@ -12,7 +12,7 @@ _HEX = r"[0-9A-Fa-f]{1,4}"
 _PAIR = r"[0-9A-Fa-f]{2}"
 # Where a row of pairs or groups begins: not after another pair, but after a label ("mac:").
 _ROW = r"(?:^|[^0-9A-Za-z:-]|(?:^|[^0-9A-Fa-f])[:-]|[G-Zg-z][0-9A-Fa-f]*[:-])"
-_MAC_TRIGGER = rf"{_ROW}{_PAIR}(?:(?:[:-]{_PAIR}){{5}}(?:[^:0-9A-Za-z-]|$)|{_PAIR}\.{_PAIR}{_PAIR}\.)"
+_MAC_TRIGGER = rf"{_ROW}{_PAIR}(?:(?:[:-]{_PAIR}){{5}}[:-]?(?:[^:0-9A-Za-z-]|$)|{_PAIR}\.{_PAIR}{_PAIR}\.)"
 
 _PHONE_WORDS = (
     r"(?:tele)?phone(?:[ _-]?(?:number|no\.?))?|cell(?:phone)?|mobile(?:[ _-]?number)?|whatsapp|fax|sms|"
@@ -109,5 +109,10 @@ CONTACTS: tuple[Rule, ...] = (
         r"[1-9][0-9]{0,3}-[0-9]{2,4}[ -][0-9]{2,4}(?:[ -][0-9]{2,4})?)\b",
         r"(?:^|[^0-9A-Za-z.,:-])0[1-9][0-9]{0,4}(?:[ /-]{1,3}[0-9]{2}|[0-9]{6})",
     ),
-    _phone("announced", announced(_PHONE_WORDS, r"\+?\(?[0-9](?:[ ().\-/]{0,2}[0-9]){6,14}\b"), trigger(_PHONE_WORDS)),
+    _phone(
+        "announced",
+        announced(_PHONE_WORDS, r"\+?\(?[0-9](?:[ ().\-/]{0,2}[0-9]){6,14}\b"),
+        trigger(_PHONE_WORDS),
+        "phone_announced",
+    ),
 )

@@ -52,7 +52,7 @@ SECRETS: tuple[Rule, ...] = (
     _secret("aws_key", r"\b(?:AKIA|ASIA|ABIA|ACCA|AROA|AIDA)[0-9A-Z]{16}\b"),
     _secret(
         "aws_key",
-        r"(?i:aws[a-z_ -]{0,20}secret[a-z_ -]{0,20}|secret_?access_?key)[\"'\\\s:=]{1,8}"
+        r"(?i:aws[a-z_ -]{0,20}secret[a-z_ -]{0,20}|secret_?access_?key)[\"'\\\s:=`(\[<*]{1,8}"
         r"([A-Za-z0-9/+]{40})(?:[^A-Za-z0-9/+=]|$)",
         "aws_key.secret",
         r"(?i:aws[a-z_ -]{0,20}secret|secret_?access_?key)",
@@ -64,7 +64,7 @@ SECRETS: tuple[Rule, ...] = (
     ),
     _secret(
         "azure_key",
-        r"(?i:AccountKey|SharedAccessKey)[\"'\\\s:=]{1,8}([A-Za-z0-9+/]{43,86}==?)|[?&]sig=([A-Za-z0-9%+/]{43,})",
+        r"(?i:AccountKey|SharedAccessKey)[\"'\\\s:=`(\[<*]{1,8}([A-Za-z0-9+/]{43,86}==?)|[?&]sig=([A-Za-z0-9%+/]{43,})",
         starts=r"(?i:AccountKey|SharedAccessKey)|[?&]sig=",
     ),
     _secret(
@@ -75,7 +75,7 @@ SECRETS: tuple[Rule, ...] = (
     ),
     _secret(
         "bearer_token",
-        r"(?i:bearer|authorization[\"'\\\s:=]+(?:basic|token))\s+([A-Za-z0-9._~+/-]{12,}=*)",
+        r"(?i:bearer|authorization[\"'\\\s:=]+(?:basic|token))[\s\"'`(\[<*]+([A-Za-z0-9._~+/-]{12,}=*)",
         starts=r"(?i:bearer\s|authorization)",
         check="token",
     ),
@@ -84,7 +84,7 @@ SECRETS: tuple[Rule, ...] = (
     _secret("password", rf"{_GIVEN}\s?=\s?([^\s\"'&,;]+)", "password.assigned", rf"{_GIVEN}\s?=", "secret"),
     _secret(
         "password",
-        rf"{_PASSWORD}\s?[\"'*]*(?:\s?:|\s(?:is|ist|lautet|es|est|è|é|är|to|jest)\b:?)\s*[\"'*`]*([^\s\"'`<>,]+)",
+        rf"{_PASSWORD}\s?[\"'*]*(?:\s?:|\s(?:is|ist|lautet|es|est|è|é|är|to|jest)\b:?)[ \t]*[\"'*`]*([^\s\"'`<>,]+)",
         "password.told",
         _PASSWORD,
         "secret_word",

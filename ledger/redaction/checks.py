@@ -9,17 +9,20 @@ rule pack says what ran.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable
 
 from ledger.redaction import checksums
 from ledger.redaction import identity_numbers as numbers
-from ledger.redaction.phone_numbers import international, national
+from ledger.redaction.phone_numbers import announced, international, national
 
 Span = tuple[int, int]
 Check = Callable[[bytes, int, int], Span | None]
 
 _DIGITS = frozenset(b"0123456789")
 _HEX_DIGITS = frozenset(b"0123456789abcdefABCDEF")
+# Bytes of 4-4-4-4-3 digits with a sign between.
+_LONG_CARD = 23
 _ZERO = ord("0")
 _JOINERS = frozenset(b"-.,/+:")
 _IBAN_PAIRS = (
@@ -148,6 +151,8 @@ def _email(view: bytes, start: int, end: int) -> Span | None:
     return start, end
 
 
+# A name or a call in a program: `password = url_user_password`, `self._password`, `prompt(`.
+_CODE = re.compile(rb"(?:self\.|[A-Za-z_][A-Za-z0-9_.]*\(|[A-Za-z_.]*password[A-Za-z_]*$)", re.IGNORECASE)
 _FILE_ENDINGS = frozenset(b"png jpg jpeg gif svg webp ico css js ts py json html pdf tar gz zip exe".split())
 _NO_SECRET = frozenset(
     b"required null none nil true false string text password passwort secret token optional undefined hidden redacted "
@@ -157,10 +162,12 @@ _NO_SECRET = frozenset(
 
 def _secret(view: bytes, start: int, end: int) -> Span | None:
     """A value given, not a word about passwords: no placeholder, mask, variable or schema word."""
+    while start < end and view[start] in b"([":
+        start += 1
     while end > start and view[end - 1] in b".,;:)]}\\":
         end -= 1
     text = view[start:end]
-    if len(text) < 4 or text.lower() in _NO_SECRET or text[:1] in b"<[{$%(" or len(set(text)) < 3:
+    if len(text) < 4 or text.lower() in _NO_SECRET or text[:1] in b"<{$%" or _CODE.match(text) or len(set(text)) < 3:
         return None
     return start, end
 
@@ -189,8 +196,16 @@ def _street(view: bytes, start: int, end: int) -> Span | None:
     return (start, end) if spaced and any(each in _DIGITS for each in text) else None
 
 
-def _phone(read: Callable[[str], int]) -> Check:
-    """`read` answers how many characters from the start are a telephone number, 0 for none."""
+def _card(view: bytes, start: int, end: int) -> Span | None:
+    """Four groups of four and three digits more are a card of 19 digits, or one of 16 and something else."""
+    found = _numbered(numbers.card)(view, start, end)
+    if found is None and end - start == _LONG_CARD:
+        found = _numbered(numbers.card)(view, start, end - 4)
+    return found
+
+
+def _phone(read: Callable[[str], list[int]]) -> Check:
+    """`read` answers how many characters from the start can be a telephone number, the best first."""
 
     def check(view: bytes, start: int, end: int) -> Span | None:
         if start >= 1 and (chr(view[start - 1]).isalnum() or view[start - 1] in b"+_"):
@@ -201,18 +216,18 @@ def _phone(read: Callable[[str], int]) -> Check:
             return None
         if start >= 2 and view[start] == _ZERO and view[start - 1 : start] == b" " and view[start - 2] in _DIGITS:
             return None
-        length = read(view[start:end].decode("ascii"))
-        after = view[start + length : start + length + 2]
-        if not length or (after[:1] in (b"-", b".", b"/", b":") and after[1:].isdigit()) or after[:1].isalnum():
-            return None
-        return start, start + length
+        for length in read(view[start:end].decode("ascii")):
+            after = view[start + length : start + length + 2]
+            if not (after[:1].isalnum() or (after[:1] in (b"-", b".", b"/", b":") and after[1:].isdigit())):
+                return start, start + length
+        return None
 
     return check
 
 
 CHECKS: dict[str, Check] = {
     "alone": _numbered(lambda number: True),
-    "card": _numbered(numbers.card),
+    "card": _card,
     "iban": _iban,
     "us_ssn": _numbered(numbers.us_ssn),
     "uk_nino": _numbered(numbers.uk_nino),
@@ -240,5 +255,6 @@ CHECKS: dict[str, Check] = {
     "street": _street,
     "phone_international": _phone(international),
     "phone_national": _phone(national),
+    "phone_announced": _phone(announced),
     **{name: _numbered(numbers.bounded(test, name == "mod97")) for name, test in checksums.OF_DIGITS.items()},
 }

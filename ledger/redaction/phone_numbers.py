@@ -33,18 +33,18 @@ _GROUP = re.compile("[0-9]+")
 _DATE = re.compile("[0-9]{1,2}[-./ ][0-9]{1,2}[-./ ](19|20)[0-9]{2}|(19|20)[0-9]{2}[-./ ][0-9]{1,2}[-./ ][0-9]{1,2}")
 
 
-def international(text: str) -> int:
-    """Characters of `text` (which starts with + or 00) that are an international number; 0 for none."""
+def international(text: str) -> list[int]:
+    """How many characters of `text` (which starts with + or 00) can be an international number, most first."""
     trunk = text.find("(0)")
     digits = ""
-    best = 0
+    ends: list[int] = []
     plan: tuple[int, int] | None = None
     code = ""
     for group in _GROUP.finditer(text):
         if trunk >= 0 and group.start() == trunk + 1:
             continue
         digits += group.group()
-        if not best and text[0] == "0":
+        if not ends and text[0] == "0":
             digits = digits.removeprefix("00")
         if plan is None:
             for length in (1, 2, 3):
@@ -54,17 +54,30 @@ def international(text: str) -> int:
                     break
         if plan is None:
             if len(digits) >= 3:
-                return 0
+                return []
             continue
         count = len(digits) - len(code)
         if count > plan[1]:
             break
         if count >= plan[0]:
-            best = group.end()
-    return best
+            ends.append(group.end())
+    return ends[::-1]
 
 
-def national(text: str) -> int:
-    """All of `text` where it has 7 to 15 digits and is no date; else 0."""
+def national(text: str) -> list[int]:
+    """All of `text` where it has 7 to 15 digits and is no date; else nothing."""
     count = sum(map(str.isdigit, text))
-    return len(text) if 7 <= count <= 15 and not _DATE.match(text) else 0
+    return [len(text)] if 7 <= count <= 15 and not _DATE.match(text) else []
+
+
+def announced(text: str) -> list[int]:
+    """Where a number that a word announces can end, most digits first: 7 to 15; a long group is not gone beyond."""
+    ends: list[int] = []
+    count = 0
+    for group in _GROUP.finditer(text):
+        count += group.end() - group.start()
+        if 7 <= count <= 15:
+            ends.append(group.end())
+        if group.end() - group.start() >= 9:
+            break
+    return [] if _DATE.match(text) else ends[::-1]

@@ -35,6 +35,8 @@ from ledger.redaction.rule import Rule, RulePack
 from ledger.redaction.view import View, view_of
 
 _JSON_LINES = ("application/x-ndjson", "application/jsonl", "application/json-lines", "application/x-jsonlines")
+# Detectors come behind every rule.
+_DETECTORS_PRIORITY = 1 << 20
 _DIGIT = re.compile(rb"[0-9]")
 REPEATED_BYTES_MIN = 6
 REPEATED_BYTES_MAX = 200
@@ -53,14 +55,15 @@ class Redactor:
     ) -> None:
         """Raises `Misconfigured` for a pack that can't be compiled."""
         self._matcher = Matcher(pack)
-        self._detectors = tuple((detector, len(pack.rules) + place) for place, detector in enumerate(detectors))
+        self._detectors = tuple(detectors)
         self._types = frozenset(rule.type for rule in pack.rules)
         self._keep = literals == "keep"
-        ran = [pack.identity, *(f"{each.name}/{each.version}" for each in detectors)]
-        self.identity = "+".join(ran)
+        self.identity = "+".join([pack.identity, *map(_identity, detectors)])
 
-    def redact(self, text: str, numbering: Numbering, media_type: str = "text/plain") -> Redacted:
-        """`text` without what was found in it.
+    def redact(
+        self, text: str, numbering: Numbering, media_type: str = "text/plain", also: Sequence[Detector] = ()
+    ) -> Redacted:
+        """`text` without what was found in it; `also` are detectors for this text alone.
 
         It is taken for JSON where `media_type` says so or where it begins like an object or array, and is JSON; else it
         is plain text.
@@ -68,17 +71,18 @@ class Redactor:
         view = view_of(text)
         literals = lookalikes(view.data)
         candidates = self._matcher.candidates(view.data)
-        for detector, priority in self._detectors:
-            candidates += _detected(detector, priority, view)
+        for place, detector in enumerate((*self._detectors, *also)):
+            candidates += _detected(detector, _DETECTORS_PRIORITY + place, view)
+        identity = "+".join([self.identity, *map(_identity, also)]) if also else self.identity
         if not candidates and (not literals or self._keep):
-            return Redacted(text, (), (), "public", self.identity)
+            return Redacted(text, (), (), "public", identity)
         if literals:
             candidates = self._beside(candidates, literals, view.data)
         chosen = _resolved(candidates)
         repeats = _repeats(chosen, view.data)
         if repeats:
             chosen = _resolved(chosen + repeats)
-        return self._replaced(text, view, chosen, numbering, media_type)
+        return _replaced(text, view, chosen, numbering, _document(text, media_type), identity)
 
     def _beside(self, candidates: list[Candidate], literals: list[tuple[int, int]], data: bytes) -> list[Candidate]:
         """The candidates that are more than a look-alike, and the look-alikes that no candidate lies in.
@@ -98,36 +102,6 @@ class Redactor:
             if place == len(inner) or inner[place] >= end:
                 kept.append(Candidate(start, end, _LITERAL_RULE, 1 << 30))
         return kept
-
-    def _replaced(
-        self, text: str, view: View, chosen: list[Candidate], numbering: Numbering, media_type: str
-    ) -> Redacted:
-        document = _document(text, media_type)
-        parts: list[str] = []
-        findings: list[Finding] = []
-        counts: dict[str, int] = {}
-        classes: set[Classification] = set()
-        at = 0
-        spans = view.char_spans([(each.start, each.end) for each in chosen])
-        for each, (start, end) in zip(chosen, spans, strict=True):
-            rule = each.rule
-            source = view.source_span(start, end)
-            places = [(*source, "")] if document is None else document.places(*source, after=at)
-            if not places:
-                continue
-            number = None
-            if rule is not _LITERAL_RULE:
-                number = numbering.number(rule.type, NORMALS[rule.normal](view.text[start:end]))
-                put = placeholder(rule.type, number)
-            for place_start, place_end, quote in places:
-                parts.append(text[at:place_start])
-                parts.append(_escaped(text[place_start:place_end]) if rule is _LITERAL_RULE else f"{quote}{put}{quote}")
-                at = place_end
-            findings.append(Finding(places[0][0], at, rule.type, rule.name, number))
-            counts[rule.type] = counts.get(rule.type, 0) + 1
-            classes.add(rule.classification)
-        parts.append(text[at:])
-        return Redacted("".join(parts), tuple(findings), tuple(sorted(counts.items())), highest(classes), self.identity)
 
 
 _LITERAL_RULE = Rule(LITERAL, LITERAL, "", "public")
@@ -157,6 +131,41 @@ def _joined(data: bytes, at: int, step: int) -> int:
     """`at`, or one byte on in the direction of `step` where a joining sign stands there."""
     beside = at if step > 0 else at - 1
     return at + step if 0 <= beside < len(data) and data[beside] in _TOUCHING else at
+
+
+def _replaced(
+    text: str, view: View, chosen: list[Candidate], numbering: Numbering, document: Document | None, identity: str
+) -> Redacted:
+    """The text with each of `chosen` replaced, and what there is to report."""
+    parts: list[str] = []
+    findings: list[Finding] = []
+    counts: dict[str, int] = {}
+    classes: set[Classification] = set()
+    at = 0
+    spans = view.char_spans([(each.start, each.end) for each in chosen])
+    for each, (start, end) in zip(chosen, spans, strict=True):
+        rule = each.rule
+        source = view.source_span(start, end)
+        places = [(*source, "")] if document is None else document.places(*source, after=at)
+        if not places:
+            continue
+        number = None
+        if rule is not _LITERAL_RULE:
+            number = numbering.number(rule.type, NORMALS[rule.normal](view.text[start:end]))
+            put = placeholder(rule.type, number)
+        for place_start, place_end, quote in places:
+            parts.append(text[at:place_start])
+            parts.append(_escaped(text[place_start:place_end]) if rule is _LITERAL_RULE else f"{quote}{put}{quote}")
+            at = place_end
+        findings.append(Finding(places[0][0], at, rule.type, rule.name, number))
+        counts[rule.type] = counts.get(rule.type, 0) + 1
+        classes.add(rule.classification)
+    parts.append(text[at:])
+    return Redacted("".join(parts), tuple(findings), tuple(sorted(counts.items())), highest(classes), identity)
+
+
+def _identity(detector: Detector) -> str:
+    return f"{detector.name}/{detector.version}"
 
 
 def _detected(detector: Detector, priority: int, view: View) -> list[Candidate]:
