@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.ledger.cli.events import line
 from tests.ledger.cli.running import TENANT, Cli
 from tests.policies import FULL
+from tests.small_ledger import request
 
 CLINIC = FULL + '[[rules]]\nname = "records"\ntenants = ["clinic"]\nmode = "metadata"\nvendors = []\n'
 
@@ -39,6 +41,23 @@ def test_what_becomes_of_a_tenants_data_is_tabled(cli: Cli, tmp_path: Path) -> N
     assert len(rows) == 10 * 5
     assert {(row["mode"], row["rule"], row["vendors"]) for row in rows} == {("metadata", "records", "none")}
     assert "metadata" in cli.good("policy", "check", str(file), "--tenant", "clinic").out
+
+
+def test_a_policy_is_tried_on_sample_events(cli: Cli, tmp_path: Path) -> None:
+    """For each content of a sample event it shows what would be kept, and sends nothing."""
+    file = tmp_path / "policy.toml"
+    file.write_text(FULL.replace('mode = "full"', 'mode = "redacted"'))
+    event = request(text="write to mia@example.org")
+    told = cli.good("policy", "check", str(file), "--event", "-", "--json", stdin=line(event)).json
+    (tried,) = told["events"]
+    contents = {each["slot"]: each for each in tried["contents"]}
+    assert contents["input"]["detections"] == {"email": 1}
+    assert contents["input"]["kept"].startswith("write to ⟨email:")
+    shown = cli.good("policy", "check", str(file), "--event", "-", stdin=line(event)).out
+    assert "input: redacted, standard, 1 email" in shown
+    done = cli.run("policy", "check", str(file), "--event", "-", stdin=line(event) + '{"nothing": 1}\n')
+    assert done.code == 2
+    assert "line 2" in done.err
 
 
 def test_a_wrong_file_is_named(cli: Cli, tmp_path: Path) -> None:
