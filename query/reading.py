@@ -24,6 +24,7 @@ from ledger.record.payload import decode_payload
 from ledger.tenants import ORG, Tenant, TenantLog, TenantRegistry
 from query.checkpoints import CheckpointReader
 from query.contents import CLOSED, ContentReader
+from query.erased import explained
 from query.evidence import EPOCH, SealedEvent, closed_contents, moment
 from query.files import VouchedFiles
 from query.log_view import LogView
@@ -148,7 +149,12 @@ class Reading:
             result = self._sources.contents.open(self.log_view(log), own, slots)
             self.touched.decrypted += result.decrypted
             opened.update({(log.log_id, each.index): each for each in result.events})
-        return [opened[each.log.log_id, each.index] for each in events]
+        return explained(
+            [opened[each.log.log_id, each.index] for each in events],
+            lambda event, slot: self.log_view(event.log).placed.removed.get((event.index, slot)),
+            lambda scope_ids: self._sources.keys.destroyed_by(self.tenant.name, scope_ids),
+            self.find_each,
+        )
 
     def open_one(self, event: SealedEvent, slot: str) -> tuple[OpenedContent | None, str | None]:
         """One content with the salt of its commitment; None and why where it does not open."""

@@ -30,7 +30,7 @@ def events_of(destruction: Destruction, tenant: Tenant, build: str) -> list[tupl
         for at in range(0, max(1, len(destruction.scope_ids)), IDS_MAX):
             event = _event(destruction.request, destruction.destroyed_at_ms or 0, build)
             event.event_id = _id_in(tenant, log, destruction, at)
-            event.story.correlation_id = f"{destruction.kind}:{destruction.destruction_id.hex()}"
+            event.story.correlation_id = destruction.correlation_id
             scope_ids = destruction.scope_ids[at : at + IDS_MAX]
             contents = destruction.counts.get(log.log_id.hex(), 0) if at == 0 else 0
             if destruction.kind == "erasure":

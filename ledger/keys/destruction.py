@@ -14,10 +14,14 @@ One after the other; each step is one transaction or can be done twice, so whoev
 from __future__ import annotations
 
 import json
+import sqlite3
 from dataclasses import dataclass
 from typing import Literal
 
 from ledger.errors import IntegrityError, Rejected
+from ledger.keys.destruction_tables import has_tables
+
+ID_BYTES = 16
 
 Kind = Literal["erasure", "expiry"]
 Phase = Literal["marked", "rewrapped", "destroyed", "wiped", "counted", "published", "done"]
@@ -78,6 +82,33 @@ class Destruction:
         """Whether nothing is left to do in the key store and in the event log."""
         return self.phase == "done"
 
+    @property
+    def correlation_id(self) -> str:
+        """What its events share."""
+        return correlation_id(self.kind, self.destruction_id)
+
     def reached(self, phase: Phase) -> bool:
         """Whether it is as far as this, or further."""
         return PHASES.index(self.phase) >= PHASES.index(phase)
+
+
+def correlation_id(kind: str, destruction_id: bytes) -> str:
+    """What the events of one erasure or expiry share."""
+    return f"{kind}:{destruction_id.hex()}"
+
+
+def cut_ids(joined: bytes) -> tuple[bytes, ...]:
+    """Ids of 16 bytes that stand back to back."""
+    return tuple(joined[at : at + ID_BYTES] for at in range(0, len(joined), ID_BYTES))
+
+
+def destroyed_by(rows: sqlite3.Connection, tenant: str, scope_ids: frozenset[bytes]) -> dict[bytes, str]:
+    """Of those of these scopes that were destroyed or are about to be, the correlation id of the events that say so."""
+    if not has_tables(rows):
+        return {}
+    found: dict[bytes, str] = {}
+    for kind, destruction_id, joined in rows.execute(
+        "SELECT kind, destruction_id, scope_ids FROM destructions WHERE tenant = ?", (tenant,)
+    ):
+        found.update((each, correlation_id(kind, destruction_id)) for each in cut_ids(joined) if each in scope_ids)
+    return found

@@ -29,7 +29,7 @@ from typing import Any
 from ledger.errors import IntegrityError, Rejected, Unavailable
 from ledger.keys.cache import LeaseCache
 from ledger.keys.database import KeyDatabase
-from ledger.keys.destruction import Destruction, Held, Kind, Phase, Request
+from ledger.keys.destruction import ID_BYTES, Destruction, Held, Kind, Phase, Request, cut_ids
 from ledger.keys.destruction_tables import has_tables, make_tables
 from ledger.keys.doomed import Doomed, of_month, of_persons
 from ledger.keys.hierarchy import KeyHierarchy, TenantRing
@@ -42,7 +42,6 @@ from ledger.keys.sqlite_store import KeyCacheLimits
 from ledger.keys.suppression import UNTIL_DESTROYED_MS, suppress
 from ledger.keys.tenant_seal import open_by_tenant, seal_by_tenant
 
-ID_BYTES = 16
 _COLUMNS = (
     "destruction_id, tenant, kind, phase, retention_class, month, tenant_key_generation, request, marked_at_ms, "
     "destroyed_at_ms, pseudonyms, scope_ids, keys_destroyed, counts"
@@ -353,15 +352,11 @@ class Destructions:
             month,
             marked_at_ms,
             destroyed_at_ms,
-            _cut(pseudonyms),
-            _cut(scope_ids),
+            cut_ids(pseudonyms),
+            cut_ids(scope_ids),
             keys_destroyed,
             json.loads(counts),
         )
-
-
-def _cut(joined: bytes) -> tuple[bytes, ...]:
-    return tuple(joined[at : at + ID_BYTES] for at in range(0, len(joined), ID_BYTES))
 
 
 def _identity(tenant: str, destruction_id: bytes) -> bytes:

@@ -90,6 +90,9 @@ class ScopeKeys(Protocol):
     def scope_keys(self, tenant: str, scope_ids: Iterable[bytes]) -> dict[bytes, bytes]:
         """The keys of those scopes of this tenant that still exist, by scope id."""
 
+    def destroyed_by(self, tenant: str, scope_ids: Iterable[bytes]) -> dict[bytes, str]:
+        """Of those of these scopes that were destroyed, the correlation id of the events that say so."""
+
     def pseudonym(self, tenant: str, identifier: str) -> bytes | None:
         """The pseudonym of a person if she has one. Never makes one: a question must not leave a trace of a person."""
 

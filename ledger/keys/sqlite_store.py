@@ -23,6 +23,7 @@ from ledger.errors import Misconfigured
 from ledger.keys.cache import LeaseCache
 from ledger.keys.database import KeyDatabase
 from ledger.keys.derive import numbering_key
+from ledger.keys.destruction import destroyed_by
 from ledger.keys.hierarchy import KeyHierarchy, TenantRing
 from ledger.keys.master import MasterKey
 from ledger.keys.provider import Grant, Holder, HolderRef, Scope, ScopeRef, check_link, check_scope_ref
@@ -147,6 +148,11 @@ class SqliteKeyStore:
             self._scope_keys.put_many(tenant, read.items(), began)
             found |= read
         return found
+
+    def destroyed_by(self, tenant: str, scope_ids: Iterable[bytes]) -> dict[bytes, str]:
+        """See `ScopeKeys.destroyed_by`."""
+        with self._database.read() as rows:
+            return destroyed_by(rows, tenant, frozenset(scope_ids))
 
     def pseudonym(self, tenant: str, identifier: str) -> bytes | None:
         """See `ScopeKeys.pseudonym`."""
