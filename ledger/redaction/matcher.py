@@ -25,7 +25,9 @@ from ledger.redaction.rule import Rule, RulePack
 _NO_WORD = re.compile(rb"[^0-9A-Za-z]")
 # A refused candidate no longer than this is looked into from its second word on; a longer one is passed over.
 RESUMED_BYTES_MAX = 48
-MEMORY_BYTES_MAX = 64 << 20
+# What RE2 may use for the automaton of one rule, and for that of all triggers: bounds, reached on hostile texts only.
+RULE_MEMORY_BYTES_MAX = 4 << 20
+TRIGGERS_MEMORY_BYTES_MAX = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Matcher:
     def __init__(self, pack: RulePack) -> None:
         """Raises `Misconfigured` for a pattern RE2 refuses, or a check or normal form that doesn't exist."""
         self.pack = pack
-        self._set: Any = re2.Set.SearchSet(_options())
+        self._set: Any = re2.Set.SearchSet(_options(TRIGGERS_MEMORY_BYTES_MAX))
         self._rules: list[_Compiled] = []
         for priority, rule in enumerate(pack.rules):
             where = f"redaction rule {rule.name}"
@@ -117,7 +119,7 @@ def _resumed(data: bytes, start: int, end: int) -> int:
 def compiled(pattern: str, where: str) -> Any:
     """The compiled pattern; `Misconfigured` names `where` and RE2's reason, never the text it was tried on."""
     try:
-        return re2.compile(pattern, _options())
+        return re2.compile(pattern, _options(RULE_MEMORY_BYTES_MAX))
     except re2.error as error:
         reason = error.args[0].decode("utf-8", "replace") if isinstance(error.args[0], bytes) else str(error)
         raise Misconfigured(f"{where}: no RE2 pattern: {reason}") from error
@@ -133,8 +135,8 @@ def _value(match: Any, groups: int) -> tuple[int, int]:
     return whole
 
 
-def _options() -> Any:
+def _options(memory_bytes_max: int) -> Any:
     options = re2.Options()
-    options.max_mem = MEMORY_BYTES_MAX
+    options.max_mem = memory_bytes_max
     options.log_errors = False
     return options

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.redaction.json_text import scan
+from ledger.redaction.json_text import scan, walk
 from tests.ledger.redaction.shared import redact
 
 JSON = "application/json"
@@ -94,7 +94,9 @@ def test_the_scanner_takes_all_json(value: object, ascii_only: bool, indent: int
     tokens = scan(text)
     assert tokens is not None
     for token in tokens:
-        json.loads(text[token.start - 1 : token.end + 1] if token.string else text[token.start : token.end])
+        start, end, string = token
+        json.loads(text[start - 1 : end + 1] if string else text[start:end])
+    assert walk(text) == tokens
 
 
 @settings(max_examples=500, deadline=None)
@@ -106,16 +108,19 @@ def test_the_scanner_agrees_with_a_parser(text: str) -> None:
         parses = True
     except ValueError:
         parses = False
-    assert (scan(text) is not None) == parses
+    assert (walk(text) is not None) == parses
+    assert scan(text) == walk(text)
 
 
 def test_numbers_are_read_strictly() -> None:
     """What looks like a number and is none makes a document no JSON."""
     for text in ("01", "1.", ".5", "+1", "1e", "--1", "NaN", "Infinity", "0x10"):
         assert scan(text) is None, text
+        assert walk(text) is None, text
 
 
 @pytest.mark.parametrize("text", ["[1 2]", '{"a" 1}', "[1,]", '{"a":1,}', "{1:2}", "]", "[}", "1 2", '{"a":}', "", " "])
 def test_broken_structure_is_refused(text: str) -> None:
     """Brackets, commas and colons must stand where the grammar has them."""
     assert scan(text) is None
+    assert walk(text) is None
