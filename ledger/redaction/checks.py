@@ -87,11 +87,13 @@ def _fi_hetu(view: bytes, start: int, end: int) -> Span | None:
 
 def _ipv4(view: bytes, start: int, end: int) -> Span | None:
     """Not a version ("version 1.2.3.4", "Chrome/120.0.0.0", "v1.2.3.4"), a section number, or this machine itself."""
-    joined = view[start - 1 : start]
-    if joined in (b"/", b"-", b".") and start >= 2 and chr(view[start - 2]).isalnum():
-        return None
-    if view[end : end + 1] in (b".", b"-") and view[end + 1 : end + 2].isalnum():
-        return None
+    in_range = _RANGE_END.match(view, end) or _RANGE_START.search(view, max(0, start - 16), start)
+    if not in_range:
+        joined = view[start - 1 : start]
+        if joined in (b"/", b"-", b".") and start >= 2 and chr(view[start - 2]).isalnum():
+            return None
+        if view[end : end + 1] in (b".", b"-") and view[end + 1 : end + 2].isalnum():
+            return None
     before = view[max(0, start - 20) : start].decode("utf-8", "replace").lower().rstrip(" :=\"'\\([")
     if before.endswith(
         ("version", "ver", "ver.", " v", "section", "sec.", "§", "chapter", "clause", "build", "release")
@@ -145,6 +147,8 @@ def _email(view: bytes, start: int, end: int) -> Span | None:
     if last in _FILE_ENDINGS or view[start : start + 1] == b"@":
         return None
     before = view[max(0, start - 100) : start]
+    if before.endswith(b"://"):
+        return None
     scheme = before.rfind(b"://")
     if scheme >= 0 and b":" in before[scheme + 3 :] and not any(each in b" /\n\t\"'" for each in before[scheme + 3 :]):
         return None
@@ -153,6 +157,8 @@ def _email(view: bytes, start: int, end: int) -> Span | None:
 
 # A name or a call in a program: `password = url_user_password`, `self._password`, `prompt(`.
 _CODE = re.compile(rb"(?:self\.|[A-Za-z_][A-Za-z0-9_.]*\(|[A-Za-z_.]*password[A-Za-z_]*$)", re.IGNORECASE)
+_RANGE_START = re.compile(rb"[0-9]{1,3}(?:\.[0-9]{1,3}){3}-\Z")
+_RANGE_END = re.compile(rb"-[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
 _FILE_ENDINGS = frozenset(b"png jpg jpeg gif svg webp ico css js ts py json html pdf tar gz zip exe".split())
 _NO_SECRET = frozenset(
     b"required null none nil true false string text password passwort secret token optional undefined hidden redacted "

@@ -26,21 +26,7 @@ FOLDING_VERSION = 1
 
 def _relatives() -> dict[str, str]:
     found = {chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
-    for zero in (
-        0x0660,
-        0x06F0,
-        0x07C0,
-        0x0966,
-        0x09E6,
-        0x0A66,
-        0x0AE6,
-        0x0B66,
-        0x0BE6,
-        0x0C66,
-        0x0CE6,
-        0x0D66,
-        0x0E50,
-    ):
+    for zero in map(ord, "\u0660\u06f0\u07c0\u0966\u09e6\u0a66\u0ae6\u0b66\u0be6\u0c66\u0ce6\u0d66\u0e50"):
         found |= {chr(zero + digit): str(digit) for digit in range(10)}
     found |= {chr(0x1D7CE + place): str(place % 10) for place in range(50)}
     found |= dict.fromkeys("\u00a0\u1680\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B))), " ")
