@@ -3,8 +3,9 @@
 For each content, the ruling for its tenant, kind and class:
 
     full      the content as it came
-    redacted  what the rule pack finds is replaced by typed numbers (`ledger.redaction`). A content that is no text
-              can't be looked at; of it, metadata is all that is kept
+    redacted  what the rule pack finds is replaced by typed numbers (`ledger.redaction`), and so are the identifiers of
+              the persons whom the event names, but where these are the content. A content that is no text can't be
+              looked at; of it, metadata is all that is kept
     metadata  a digest under the person's own key, and the size
 
 What redaction finds can raise the class, and then the policy rules again (`ledger.policy.rules`). A content is redacted
@@ -21,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ledger.client.ids import derived_event_id
 from ledger.policy import MODES, Policy, Ruling
@@ -28,6 +30,7 @@ from ledger.policy.rules import CLASSES, UNCLASSIFIED, higher
 from ledger.record.capture import Capture, ContentCapture
 from ledger.record.submission import event_time_ms
 from ledger.record.translate import ContentInput, Submission
+from ledger.redaction.known_values import VALUES_MAX, KnownValues
 from ledger.redaction.numbering import DerivedNumbering
 from ledger.redaction.redactor import Redactor
 from ledger.v1 import event_pb2 as pb
@@ -35,6 +38,11 @@ from ledger.v1 import event_pb2 as pb
 RULE_PREFIX = "policy."
 RULINGS_REMEMBERED = 10_000
 KEYS_REMEMBERED = 10_000
+PERSONS_REMEMBERED = 1_000
+PERSON = "person"
+"""The type of a placeholder for a person whom the event names."""
+
+IDENTITY_SLOTS = ("actor.user", "subjects.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +93,12 @@ class Capturer:
         except UnicodeDecodeError:
             return ContentCapture("metadata", ruling.retention.name, data), ruling
         numbering = DerivedNumbering(self._key(tenant), _correlation(submission))
-        found = self._redactor.redact(text, numbering, content.media_type or "text/plain")
+        known = () if content.slot.startswith(IDENTITY_SLOTS) else _known(submission.persons)
+        found = self._redactor.redact(text, numbering, content.media_type or "text/plain", known)
         if not found.counts:
             return ContentCapture("redacted", ruling.retention.name, data, rule_pack=found.pack), ruling
-        known = policy.unclassified if content.declared_class == UNCLASSIFIED else content.declared_class
-        if CLASSES.index(found.classification) > CLASSES.index(known):
+        declared = policy.unclassified if content.declared_class == UNCLASSIFIED else content.declared_class
+        if CLASSES.index(found.classification) > CLASSES.index(declared):
             ruling = ruling.raised(self._ruling(policy, tenant, submission.kind, found.classification))
         kept = data if ruling.mode == "metadata" else found.text.encode("utf-8")
         captured = ContentCapture(
@@ -135,6 +144,12 @@ class Capturer:
         ):
             found.append(_finding("classification", pb.SEVERITY_MEDIUM, policy, submission))
         return tuple(found)
+
+
+@lru_cache(maxsize=PERSONS_REMEMBERED)
+def _known(persons: tuple[str, ...]) -> tuple[KnownValues, ...]:
+    parts = [persons[at : at + VALUES_MAX] for at in range(0, len(persons), VALUES_MAX)]
+    return tuple(KnownValues(dict.fromkeys(part, PERSON)) for part in parts)
 
 
 def _correlation(submission: Submission) -> bytes:

@@ -67,12 +67,21 @@ def test_redaction_takes_out_what_is_found_and_counts_it() -> None:
     assert MAIL not in kept(captured, "input")
     assert kept(captured, "input").startswith("write to ⟨email:")
     assert decided.detections == (("email", 2),)
-    assert decided.rule_pack == REDACTOR.identity
+    assert decided.rule_pack == f"{REDACTOR.identity}+known/1"
     assert (decided.mode, captured.capture.mode, captured.capture.detected_class) == (
         "redacted",
         "redacted",
         decided.detected_class,
     )
+
+
+def test_the_persons_whom_the_event_names_are_taken_out() -> None:
+    """No pattern finds a user name, but the event says who acts: it is taken out of texts, and kept as her identity."""
+    captured = capture(request("mia_li_3668", text="I am mia_li_3668, and not mia_li_36689"))
+    assert "mia_li_3668," not in kept(captured, "input")
+    assert "⟨person:" in kept(captured, "input")
+    assert "mia_li_36689" in kept(captured, "input")
+    assert kept(captured, "actor.user") == "mia_li_3668"
 
 
 def test_one_value_has_one_number_in_a_story_and_others_elsewhere() -> None:
