@@ -23,7 +23,6 @@ _DIGITS = frozenset(b"0123456789")
 _HEX_DIGITS = frozenset(b"0123456789abcdefABCDEF")
 # Bytes of 4-4-4-4-3 digits with a sign between.
 _LONG_CARD = 23
-_ZERO = ord("0")
 _JOINERS = frozenset(b"-.,/+:")
 _IBAN_PAIRS = (
     "AD:24 AE:23 AL:28 AT:20 AZ:28 BA:20 BE:16 BG:22 BH:22 BI:27 BR:29 BY:28 CH:21 CR:22 CY:28 CZ:24 DE:22 DJ:27 "
@@ -219,8 +218,6 @@ def _phone(read: Callable[[str], list[int]]) -> Check:
         if start >= 2 and view[start - 1] in _JOINERS and view[start - 2] in _DIGITS:
             return None
         if start >= 2 and view[start - 1 : start] == b"-" and chr(view[start - 2]).isalnum():
-            return None
-        if start >= 2 and view[start] == _ZERO and view[start - 1 : start] == b" " and view[start - 2] in _DIGITS:
             return None
         for length in read(view[start:end].decode("ascii")):
             after = view[start + length : start + length + 2]

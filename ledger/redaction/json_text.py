@@ -153,6 +153,7 @@ class Document:
 
     def _in_string(self, number: int, start: int, end: int, depth: int) -> Place:
         """In a string: its own characters, or the whole of a bare number of the document inside the string."""
+        start, end = _whole_escapes(self.text, start, end)
         plain = (start, end, "")
         if depth == 0 or not self.text[start:end].isascii() or not self.text[start:end].isdigit():
             return plain
@@ -187,6 +188,17 @@ class Document:
                 nested = None if tokens is None else (Document(inner, tokens), offsets)
             self._inner[number] = nested
         return self._inner[number]
+
+
+def _whole_escapes(text: str, start: int, end: int) -> tuple[int, int]:
+    """The span, moved so that it neither begins behind the backslash of an escape nor ends with one."""
+    before = start
+    while text[before - 1] == "\\":
+        before -= 1
+    last = end
+    while last > start and text[last - 1] == "\\":
+        last -= 1
+    return start - (start - before) % 2, end - (end - last) % 2
 
 
 def _decode(body: str, base: int) -> tuple[str, list[int]]:

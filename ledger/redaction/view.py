@@ -6,8 +6,8 @@ Values are written in many ways that mean the same. In the view
   quotes are their ASCII relatives;
 - zero-width characters, soft hyphens and direction marks are left out;
 - escapes of JSON are decoded, however many backslashes stand before them, so that JSON inside a JSON string is seen
-  too: `\\u0040`, `\\/`; `\\"`, `\\n`, `\\r`, `\\t` keep their length (each character becomes the quote or the blank),
-  which needs no map.
+  too: `\\u0040`, `\\/`. `\\"`, `\\n`, `\\r`, `\\t`, `\\b`, `\\f` keep their length (each character becomes the quote
+  or the blank), which needs no map.
 
 The view is only looked at, never stored. It is UTF-8; a lone surrogate counts as `?`. A span of the view maps to whole
 units of the text: an escape sequence, and the invisible characters between two visible ones, are never cut.
@@ -109,7 +109,14 @@ def view_of(text: str) -> View:
     """The matching view of `text`; linear in its length."""
     text_seen = text
     if "\\" in text_seen:
-        for escape, seen in (('\\"', '""'), ("\\n", "\n\n"), ("\\r", "\r\r"), ("\\t", "\t\t")):
+        for escape, seen in (
+            ('\\"', '""'),
+            ("\\n", "\n\n"),
+            ("\\r", "\r\r"),
+            ("\\t", "\t\t"),
+            ("\\b", "  "),
+            ("\\f", "  "),
+        ):
             text_seen = text_seen.replace(escape, seen)
     units = "\\" in text_seen and ("\\u" in text_seen or "\\/" in text_seen)
     if text_seen.isascii():

@@ -34,6 +34,16 @@ def test_escaped_forms_are_found() -> None:
     assert redact('{"m":"line\\nanna@example.com\\n"}', JSON).text == '{"m":"line\\n⟨email:1⟩\\n"}'
 
 
+def test_no_escape_is_cut() -> None:
+    """Whatever escape stands before a value or behind it stays whole, and backslashes that are meant stay too."""
+    for escape in ("\\b", "\\f", "\\n", "\\r", "\\t", '\\"', "\\\\", "\\/", "\\u0008", "\\\\b", "\\\\\\b"):
+        for value in ("anna@example.com", "4111111111111111", "password=hunter2"):
+            before = json.loads(f'["{escape}{value}{escape}"]')[0]
+            after = json.loads(redact(f'["{escape}{value}{escape}"]', JSON).text)[0]
+            assert "⟨" in after
+            assert len(after) < len(before) + 12
+
+
 def test_keys_are_redacted_too() -> None:
     """A value used as a key goes like any other."""
     assert redact('{"anna@example.com": {"n": 1}}', JSON).text == '{"⟨email:1⟩": {"n": 1}}'

@@ -63,7 +63,8 @@ def test_what_is_between_findings_is_untouched(text: str) -> None:
     assert found.text[out:] == text[at:]
 
 
-@settings(max_examples=600, deadline=None)
+# The same examples each time: a rare one more is a report to act on, not a reason to fail somebody else.
+@settings(max_examples=600, deadline=None, derandomize=True)
 @given(MIXED)
 def test_redacting_is_idempotent(text: str) -> None:
     """What was redacted once is left as it is, whatever stands beside the placeholders."""

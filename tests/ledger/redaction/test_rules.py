@@ -26,6 +26,7 @@ FOUND = [
     ("card 4111 1111 1111 1111 123, 4111-1111-1111-1111-110", "card ⟨card:1⟩ 123, ⟨card:2⟩"),
     ("4111 1111 1111 1111 203.0.113.7", "⟨card:1⟩ ⟨ipv4:1⟩"),
     ("phone 4155550123 2 bags, Tel. 030 1234567 12.05.2024", "phone ⟨phone:1⟩ 2 bags, Tel. ⟨phone:2⟩ 12.05.2024"),
+    ("4111 1111 1111 1111 06 12 34 56 78", "⟨card:1⟩ ⟨phone:1⟩"),
     ("card:3782-822463-10005!", "card:⟨card:1⟩!"),
     ("DE89 3704 0044 0532 0130 00 bitte", "⟨iban:1⟩ bitte"),
     ("gb82west12345698765432", "⟨iban:1⟩"),
@@ -88,7 +89,7 @@ LEFT = [
     "password = url_user_password; password = self._get(url); password=prompt('x'), password:\n  :param bytes x",
     "coordinates 48.137154, 11.576124 and 0.4111111111111111",
     "AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD",
-    "4111 1111 1111 1112 has a wrong check digit, DE89 3704 0044 0532 0130 01 too",
+    "4111 1111 1111 1112 has a wrong check digit, GB82 WEST 1234 5698 7654 33 too",
     "street food at 5 stands, an der Straße, the Spring 2024 term",
 ]
 
