@@ -127,15 +127,7 @@ def judge(
     approvals = [act for act in subject if act.approves]
     flags += _approval_flags(approvals, moment)
     flags += _effect_flags(subject, state.withdrawal(revisions), state.revision, revisions, moment)
-    own_state = in_effect(acts, used_at)
-    if own_state.revision != state.revision:
-        flags.append(
-            Flag(
-                "effect_differs",
-                f"{own_state.revision or 'no revision'} was in effect when it was used, "
-                f"{state.revision or 'none'} at {moment.at.isoformat()}",
-            )
-        )
+    flags += _differing_effect(in_effect(acts, used_at).revision, state.revision, moment)
     counting = [act for act in approvals if act.solid_at <= moment.at] or approvals
     digest = next((act.digest for act in reversed(counting or subject) if act.digest is not None), None)
     flags += _digest_flags(use, subject, digest)
@@ -144,14 +136,7 @@ def judge(
     if evidence:
         flags += _review_flags(evidence)
         flags += _evaluation_flags(evidence, digest)
-    flags += [
-        Flag(
-            "change_backdated",
-            f"{act.action} claims {act.claimed_at.isoformat()}, sealed {act.event.sealed_at.isoformat()}",
-        )
-        for act in own
-        if act.backdated
-    ]
+    flags += _backdated(own)
     text, unavailable, text_flags = _approved_text(evidence, digest)
     by_sealing = sorted(own, key=lambda act: (act.event.sealed_at, act.event.log.tenant, act.event.index))
     return Governed(
@@ -169,6 +154,24 @@ def judge(
         text_unavailable=unavailable,
         flags=tuple(dict.fromkeys((*flags, *text_flags))),
     )
+
+
+def _differing_effect(when_used: str | None, then: str | None, moment: _Moment) -> list[Flag]:
+    if when_used == then:
+        return []
+    words = f"{when_used or 'no revision'} was in effect when it was used, {then or 'none'} at {moment.at.isoformat()}"
+    return [Flag("effect_differs", words)]
+
+
+def _backdated(acts: Sequence[Act]) -> list[Flag]:
+    return [
+        Flag(
+            "change_backdated",
+            f"{act.action} claims {act.claimed_at.isoformat()}, sealed {act.event.sealed_at.isoformat()}",
+        )
+        for act in acts
+        if act.backdated
+    ]
 
 
 def _stated(revision: str | None) -> tuple[str, ...]:

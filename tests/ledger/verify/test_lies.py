@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pyarrow as pa
@@ -10,63 +9,11 @@ import pytest
 
 from ledger.record.payload import decode_payload, encode_payload
 from ledger.segments.objects import FileStore
-from ledger.segments.placement import Placement, Removal
 from ledger.segments.round import CONTENTS, EVENTS
-from ledger.verify import Depth, Report, verify
+from ledger.verify import verify
 from tests.ledger.verify.built import Built
-from tests.ledger.verify.forge import Draft, relink, rows_of_log, seal, take_apart, with_values
-from tests.ledger.verify.forge import compacted as placement_of
-
-Lie = Callable[[Built, list[Draft]], None]
-
-
-def without_log(drafts: list[Draft], log_id: bytes) -> list[Draft]:
-    """The rounds as if a log had never been."""
-    for draft in drafts:
-        keep = [at for at, statement in enumerate(draft.statements) if statement.log_id != log_id]
-        draft.statements = [draft.statements[at] for at in keep]
-        draft.receipts = [draft.receipts[at] for at in keep]
-        draft.events, draft.contents = (_without_rows(table, log_id) for table in (draft.events, draft.contents))
-    return drafts
-
-
-def _without_rows(table: pa.Table | None, log_id: bytes) -> pa.Table | None:
-    if table is None:
-        return None
-    return table.filter(pa.array([each != log_id for each in table["log_id"].to_pylist()]))
-
-
-def _set(draft: Draft, role: str, column: str, row: int, value: object) -> None:
-    if role == EVENTS:
-        draft.events = with_values(draft.events, column, [row], [value])
-    else:
-        draft.contents = with_values(draft.contents, column, [row], [value])
-
-
-_taken_apart: dict[bytes, list[Draft]] = {}
-
-
-def _drafts(built: Built, rounds: int | None) -> list[Draft]:
-    """The first rounds, for one test to change; every copy of one ledger is taken apart once."""
-    if built.acme not in _taken_apart:
-        _taken_apart[built.acme] = take_apart(built.store, 0, built.trust)
-    return [
-        replace(draft, statements=list(draft.statements), receipts=list(draft.receipts))
-        for draft in _taken_apart[built.acme][:rounds]
-    ]
-
-
-def _forge(
-    built: Built, store: FileStore, lie: Lie, depth: Depth = "full", rounds: int | None = None, **options: object
-) -> Report:
-    drafts = _drafts(built, rounds)
-    lie(built, drafts)
-    seal(store, 0, drafts, built.signer)
-    return verify(store, built.trust, depth=depth, **options)  # type: ignore[arg-type]
-
-
-def _rules(report: Report) -> set[str]:
-    return {finding.rule for finding in report.findings}
+from tests.ledger.verify.forge import Draft, relink, seal, take_apart, with_values
+from tests.ledger.verify.lying import Lie, forged, rules_of, set_value
 
 
 def _nothing(built: Built, drafts: list[Draft]) -> None:
@@ -81,7 +28,7 @@ def _relinked(built: Built, drafts: list[Draft]) -> None:
 @pytest.mark.parametrize("lie", [_nothing, _relinked])
 def test_the_forge_itself_is_honest(plain: Built, empty_store: FileStore, lie: Lie) -> None:
     """What the forge seals without a lie passes, so what a lie brings out is the lie."""
-    assert _forge(plain, empty_store, lie).findings == ()
+    assert forged(plain, empty_store, lie).findings == ()
 
 
 # --- depth leaves ---------------------------------------------------------------------------------------------------
@@ -89,7 +36,7 @@ def test_the_forge_itself_is_honest(plain: Built, empty_store: FileStore, lie: L
 
 def _payload(draft: Draft, row: int, **changed: object) -> None:
     values = decode_payload(draft.events["payload"][row].as_py())
-    _set(draft, EVENTS, "payload", row, encode_payload({**values, **changed}))
+    set_value(draft, EVENTS, "payload", row, encode_payload({**values, **changed}))
 
 
 def _altered_payload(built: Built, drafts: list[Draft]) -> None:
@@ -100,27 +47,27 @@ def _altered_payload_and_leaf(built: Built, drafts: list[Draft]) -> None:
     from ledger.merkle import leaf_hash
 
     _payload(drafts[0], 1, submitted_by="somebody else")
-    _set(drafts[0], EVENTS, "leaf_hash", 1, leaf_hash(drafts[0].events["payload"][1].as_py()))
+    set_value(drafts[0], EVENTS, "leaf_hash", 1, leaf_hash(drafts[0].events["payload"][1].as_py()))
 
 
 def _altered_leaf(built: Built, drafts: list[Draft]) -> None:
-    _set(drafts[0], EVENTS, "leaf_hash", 1, bytes(32))
+    set_value(drafts[0], EVENTS, "leaf_hash", 1, bytes(32))
 
 
 def _short_leaf(built: Built, drafts: list[Draft]) -> None:
-    _set(drafts[0], EVENTS, "leaf_hash", 1, bytes(31))
+    set_value(drafts[0], EVENTS, "leaf_hash", 1, bytes(31))
 
 
 def _altered_chain(built: Built, drafts: list[Draft]) -> None:
-    _set(drafts[0], EVENTS, "chain_hash", 1, bytes(32))
+    set_value(drafts[0], EVENTS, "chain_hash", 1, bytes(32))
 
 
 def _short_chain(built: Built, drafts: list[Draft]) -> None:
-    _set(drafts[0], EVENTS, "chain_hash", 1, bytes(33))
+    set_value(drafts[0], EVENTS, "chain_hash", 1, bytes(33))
 
 
 def _twice_the_same_index(built: Built, drafts: list[Draft]) -> None:
-    _set(drafts[0], EVENTS, "index", 1, drafts[0].events["index"][0].as_py())
+    set_value(drafts[0], EVENTS, "index", 1, drafts[0].events["index"][0].as_py())
 
 
 def _rows_out_of_order(built: Built, drafts: list[Draft]) -> None:
@@ -129,7 +76,7 @@ def _rows_out_of_order(built: Built, drafts: list[Draft]) -> None:
 
 
 def _row_of_another_log(built: Built, drafts: list[Draft]) -> None:
-    _set(drafts[0], EVENTS, "log_id", 0, bytes(32))
+    set_value(drafts[0], EVENTS, "log_id", 0, bytes(32))
 
 
 def _no_leaf_column(built: Built, drafts: list[Draft]) -> None:
@@ -138,8 +85,8 @@ def _no_leaf_column(built: Built, drafts: list[Draft]) -> None:
 
 def _swapped_payloads(built: Built, drafts: list[Draft]) -> None:
     one, other = (drafts[0].events["payload"][row].as_py() for row in (0, 1))
-    _set(drafts[0], EVENTS, "payload", 0, other)
-    _set(drafts[0], EVENTS, "payload", 1, one)
+    set_value(drafts[0], EVENTS, "payload", 0, other)
+    set_value(drafts[0], EVENTS, "payload", 1, one)
 
 
 def _row_removed_and_relinked(built: Built, drafts: list[Draft]) -> None:
@@ -196,22 +143,22 @@ LEAF_LIES: list[tuple[Lie, set[str]]] = [
 @pytest.mark.parametrize(("lie", "rules"), LEAF_LIES, ids=[lie.__name__ for lie, _ in LEAF_LIES])
 def test_lies_about_leaves_are_named(plain: Built, empty_store: FileStore, lie: Lie, rules: set[str]) -> None:
     """Depth `leaves` names a row that is not what the statement, the chain, the tree or the receipts say."""
-    report = _forge(plain, empty_store, lie, depth="leaves", rounds=2, now_us=2**62)
-    assert rules <= _rules(report), [str(finding) for finding in report.findings]
+    report = forged(plain, empty_store, lie, depth="leaves", rounds=2, now_us=2**62)
+    assert rules <= rules_of(report), [str(finding) for finding in report.findings]
     assert report.findings[0].where.startswith(("partitions/0000/events/000000000000-", "partition 0, round "))
 
 
 def test_a_promised_event_is_pending_until_its_delay_has_passed(plain: Built, empty_store: FileStore) -> None:
     """An event left out is no finding while its receipt's delay runs, and a missing event afterwards."""
-    assert "missing-event" in _rules(_forge(plain, empty_store, _row_removed_and_relinked, "leaves", now_us=2**62))
+    assert "missing-event" in rules_of(forged(plain, empty_store, _row_removed_and_relinked, "leaves", now_us=2**62))
     early = verify(empty_store, plain.trust, depth="leaves", now_us=0)
-    assert "missing-event" not in _rules(early)
+    assert "missing-event" not in rules_of(early)
     assert early.counts.pending == 1
 
 
 def test_a_wrong_statement_does_not_make_the_next_ones_wrong(plain: Built, empty_store: FileStore) -> None:
     """What is altered in round 0 is named for round 0 only."""
-    report = _forge(plain, empty_store, _altered_payload, depth="full")
+    report = forged(plain, empty_store, _altered_payload, depth="full")
     assert {finding.where.split(",")[1] for finding in report.findings if "," in finding.where} == {" round 0"}
 
 
@@ -220,7 +167,7 @@ def test_a_wrong_statement_does_not_make_the_next_ones_wrong(plain: Built, empty
 
 def _column(role: str, column: str, value: object, number: int = 0, row: int = 1) -> Lie:
     def lie(built: Built, drafts: list[Draft]) -> None:
-        _set(drafts[number], role, column, row, value)
+        set_value(drafts[number], role, column, row, value)
 
     lie.__name__ = f"{role}_{column}"
     return lie
@@ -228,13 +175,13 @@ def _column(role: str, column: str, value: object, number: int = 0, row: int = 1
 
 def _nested_column(built: Built, drafts: list[Draft]) -> None:
     request = drafts[0].events["request"][1].as_py()
-    _set(drafts[0], EVENTS, "request", 1, {**request, "model_requested": "gpt-zero"})
+    set_value(drafts[0], EVENTS, "request", 1, {**request, "model_requested": "gpt-zero"})
 
 
 def _descriptor_column(built: Built, drafts: list[Draft]) -> None:
     contents = drafts[0].events["contents"][1].as_py()
     contents[0]["retention_class"] = "short"
-    _set(drafts[0], EVENTS, "contents", 1, contents)
+    set_value(drafts[0], EVENTS, "contents", 1, contents)
 
 
 def _extra_column(built: Built, drafts: list[Draft]) -> None:
@@ -266,25 +213,25 @@ def _schema_not_pinned(built: Built, drafts: list[Draft]) -> None:
 
 def _undecodable(built: Built, drafts: list[Draft]) -> None:
     payload = drafts[0].events["payload"][1].as_py()
-    _set(drafts[0], EVENTS, "payload", 1, payload[:-1])
+    set_value(drafts[0], EVENTS, "payload", 1, payload[:-1])
     relink(drafts)
 
 
 def _unknown_schema(built: Built, drafts: list[Draft]) -> None:
     payload = drafts[0].events["payload"][1].as_py()
-    _set(drafts[0], EVENTS, "payload", 1, payload[:2] + bytes(8) + payload[10:])
+    set_value(drafts[0], EVENTS, "payload", 1, payload[:2] + bytes(8) + payload[10:])
     relink(drafts)
 
 
 def _other_tenant(built: Built, drafts: list[Draft]) -> None:
     _payload(drafts[0], 1, tenant="gamma")
-    _set(drafts[0], EVENTS, "tenant", 1, "gamma")
+    set_value(drafts[0], EVENTS, "tenant", 1, "gamma")
     relink(drafts)
 
 
 def _other_shard(built: Built, drafts: list[Draft]) -> None:
     _payload(drafts[0], 1, shard=7)
-    _set(drafts[0], EVENTS, "shard", 1, 7)
+    set_value(drafts[0], EVENTS, "shard", 1, 7)
     relink(drafts)
 
 
@@ -302,12 +249,12 @@ def _contents_file_gone(built: Built, drafts: list[Draft]) -> None:
 
 def _contents_swapped(built: Built, drafts: list[Draft]) -> None:
     one, other = (drafts[0].contents["ciphertext"][row].as_py() for row in (0, 1))
-    _set(drafts[0], CONTENTS, "ciphertext", 0, other)
-    _set(drafts[0], CONTENTS, "ciphertext", 1, one)
+    set_value(drafts[0], CONTENTS, "ciphertext", 0, other)
+    set_value(drafts[0], CONTENTS, "ciphertext", 1, one)
 
 
 def _mark_without_statement(built: Built, drafts: list[Draft]) -> None:
-    _set(drafts[0], EVENTS, "mark", 1, "conflict")
+    set_value(drafts[0], EVENTS, "mark", 1, "conflict")
 
 
 def _marks_dropped(built: Built, drafts: list[Draft]) -> None:
@@ -347,7 +294,7 @@ def _repeat_of_nothing(built: Built, drafts: list[Draft]) -> None:
 def _id_twice_without_mark(built: Built, drafts: list[Draft]) -> None:
     values = decode_payload(drafts[0].events["payload"][0].as_py())
     _payload(drafts[0], 1, event_id=values["event_id"])
-    _set(drafts[0], EVENTS, "event_id", 1, values["event_id"])
+    set_value(drafts[0], EVENTS, "event_id", 1, values["event_id"])
     relink(drafts)
 
 
@@ -400,8 +347,8 @@ def test_lies_about_columns_and_contents_are_named(
     plain: Built, empty_store: FileStore, lie: Lie, rules: set[str]
 ) -> None:
     """Depth `full` names a column, content, mark or id that is not what payload, statement and round say."""
-    report = _forge(plain, empty_store, lie, rounds=2)
-    assert rules <= _rules(report), [str(finding) for finding in report.findings]
+    report = forged(plain, empty_store, lie, rounds=2)
+    assert rules <= rules_of(report), [str(finding) for finding in report.findings]
     assert all(finding.where and finding.message for finding in report.findings)
     told = "".join(str(finding) for finding in report.findings)
     assert "somebody else" not in told, "messages hold names, places, sizes and digests only"
@@ -409,135 +356,6 @@ def test_lies_about_columns_and_contents_are_named(
 
 
 # --- placements -----------------------------------------------------------------------------------------------------
-
-
-def _append_placements(drafts: list[Draft], *placements: Placement) -> None:
-    last = drafts[-1].round
-    empty = replace(last, kind=0, files=(), entries=(), first_offset=last.next_offset)
-    drafts += [Draft(empty, None, None, [], [], [placement]) for placement in placements]
-
-
-def _tables(built: Built, drafts: list[Draft]) -> tuple[pa.Table, pa.Table]:
-    return rows_of_log(drafts, EVENTS, built.acme), rows_of_log(drafts, CONTENTS, built.acme)
-
-
-def _place(built: Built, store: FileStore, change: Callable[[pa.Table, pa.Table], tuple[pa.Table, pa.Table]]) -> Report:
-    def lie(built: Built, drafts: list[Draft]) -> None:
-        events, contents = change(*_tables(built, drafts))
-        _append_placements(drafts, placement_of(store, built.acme, events, contents))
-
-    return _forge(built, store, lie)
-
-
-def test_an_honest_placement_passes(plain: Built, empty_store: FileStore) -> None:
-    """The forge's own placement of all rows is as good as a compactor's."""
-    assert _place(plain, empty_store, lambda events, contents: (events, contents)).findings == ()
-
-
-def test_a_placement_that_drops_an_event_is_named(plain: Built, empty_store: FileStore) -> None:
-    """An event that a placement leaves out is named by its index."""
-    report = _place(plain, empty_store, lambda events, contents: (events.slice(1), contents))
-    assert {"placement", "rows"} & _rules(report)
-
-    def one_twice(events: pa.Table, contents: pa.Table) -> tuple[pa.Table, pa.Table]:
-        return pa.concat_tables([events.slice(1), events.slice(1, 1)]), contents
-
-    twice = _place(plain, FileStore(empty_store.root / "twice"), one_twice)
-    assert any("index 0 is in no file" in finding.message for finding in twice.findings)
-    assert any("stands here a second time" in finding.message for finding in twice.findings)
-
-
-def test_a_placement_that_alters_a_payload_is_named(plain: Built, empty_store: FileStore) -> None:
-    """A payload changed on the way into a compacted file breaks its leaf."""
-
-    def altered(events: pa.Table, contents: pa.Table) -> tuple[pa.Table, pa.Table]:
-        payload = encode_payload({**decode_payload(events["payload"][2].as_py()), "submitted_by": "x"})
-        return with_values(events, "payload", [2], [payload]), contents
-
-    assert {"leaf", "root"} <= _rules(_place(plain, empty_store, altered))
-
-
-def test_a_placement_that_drops_a_content_is_named(plain: Built, empty_store: FileStore) -> None:
-    """A content left out without saying so is named by index and slot."""
-    report = _place(plain, empty_store, lambda events, contents: (events, contents.slice(1)))
-    assert [finding.rule for finding in report.findings] == ["content"]
-    assert "index 0, slot" in report.findings[0].message
-
-
-def _removing(built: Built, store: FileStore, event_id: bytes, drop: bool = True) -> Report:
-    def lie(built: Built, drafts: list[Draft]) -> None:
-        events, contents = _tables(built, drafts)
-        gone = Removal(contents["index"][0].as_py(), contents["slot"][0].as_py(), event_id)
-        placement = placement_of(store, built.acme, events, contents.slice(1) if drop else contents)
-        _append_placements(drafts, replace(placement, removed=(gone,)))
-
-    return _forge(built, store, lie)
-
-
-def test_a_removal_needs_an_erasure_event(plain: Built, empty_store: FileStore) -> None:
-    """A content may be gone under an Erasure event of its log, and under nothing else."""
-    assert _removing(plain, empty_store, plain.erasure).findings == ()
-    report = _removing(plain, FileStore(empty_store.root / "other"), bytes(16))
-    assert [finding.rule for finding in report.findings] == ["removal"]
-
-
-def test_a_removed_content_that_is_still_there_is_named(plain: Built, empty_store: FileStore) -> None:
-    """A placement that claims a removal it did not make is found out."""
-    report = _removing(plain, empty_store, plain.erasure, drop=False)
-    assert _rules(report) == {"removal"}
-
-
-def test_a_removal_of_what_never_was_is_named(plain: Built, empty_store: FileStore) -> None:
-    """Removals count only contents that a payload describes."""
-
-    def lie(built: Built, drafts: list[Draft]) -> None:
-        placement = placement_of(empty_store, built.acme, *_tables(built, drafts))
-        _append_placements(drafts, replace(placement, removed=(Removal(0, "nothing", built.erasure),)))
-
-    assert _rules(_forge(plain, empty_store, lie)) == {"removal"}
-
-
-def test_a_removal_undone_is_named(plain: Built, empty_store: FileStore) -> None:
-    """A later placement may not bring back what an earlier one removed."""
-
-    def lie(built: Built, drafts: list[Draft]) -> None:
-        events, contents = _tables(built, drafts)
-        gone = Removal(contents["index"][0].as_py(), contents["slot"][0].as_py(), built.erasure)
-        first = replace(placement_of(empty_store, built.acme, events, contents.slice(1)), removed=(gone,))
-        second = placement_of(empty_store, built.acme, events, contents, first)
-        _append_placements(drafts, first, second)
-
-    report = _forge(plain, empty_store, lie, depth="files")
-    assert [finding.rule for finding in report.findings] == ["removal"]
-
-
-def test_a_replayed_old_placement_is_named(plain: Built, empty_store: FileStore) -> None:
-    """A round that commits a placement which does not descend from the last one breaks rule R10."""
-
-    def lie(built: Built, drafts: list[Draft]) -> None:
-        events, contents = _tables(built, drafts)
-        first = placement_of(empty_store, built.acme, events.slice(0, 8), contents.slice(0, 0))
-        second = placement_of(empty_store, built.acme, events, contents, first)
-        _append_placements(drafts, first, second, first)
-
-    report = _forge(plain, empty_store, lie, depth="files")
-    assert [finding.rule for finding in report.findings] == ["R10"]
-    assert "does not descend" in report.findings[0].message
-
-
-def test_a_placement_between_two_statements_is_named(plain: Built, empty_store: FileStore) -> None:
-    """A placement covers whole statements; another size is a finding, and hides nothing."""
-
-    def lie(built: Built, drafts: list[Draft]) -> None:
-        events, contents = _tables(built, drafts)
-        kept = pa.array([index < 5 for index in contents["index"].to_pylist()])
-        _append_placements(drafts, placement_of(empty_store, built.acme, events.slice(0, 5), contents.filter(kept)))
-
-    report = _forge(plain, empty_store, lie)
-    assert _rules(report) == {"placement"}
-
-
-# --- rounds ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_forked_chain_of_rounds_is_named(plain: Built, empty_store: FileStore) -> None:
@@ -567,7 +385,7 @@ def test_a_log_in_a_foreign_partition_is_named(plain: Built) -> None:
     """A log's partition is fixed when it is made; statements elsewhere are findings."""
     logs = tuple(replace(log, partition=1) if log.log_id == plain.acme else log for log in plain.trust.logs)
     report = verify(plain.store, replace(plain.trust, logs=logs), depth="files")
-    assert _rules(report) == {"partition", "hole"}
+    assert rules_of(report) == {"partition", "hole"}
     assert [each.where for each in report.findings if each.rule == "hole"] == ["partition 1"]
 
 
@@ -575,4 +393,4 @@ def test_an_untrusted_gateway_is_named(plain: Built) -> None:
     """Receipts that no trusted gateway signed are findings, and what they cover is uncovered."""
     keys = tuple(key for key in plain.trust.keys if key.role != "gateway")
     report = verify(plain.store, replace(plain.trust, keys=keys), depth="leaves")
-    assert _rules(report) == {"receipt", "uncovered"}
+    assert rules_of(report) == {"receipt", "uncovered"}

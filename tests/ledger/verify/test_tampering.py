@@ -231,7 +231,7 @@ def test_a_partition_removed_from_a_compacted_ledger_is_named(compacted: Built) 
 def test_a_tenants_log_removed_from_the_files_is_named(plain: Built, empty_store: FileStore) -> None:
     """Its rows and statements taken out of every file, and the files put under the old names, is named each time."""
     drafts = take_apart(plain.store, 0, plain.trust)
-    from tests.ledger.verify.test_lies import without_log
+    from tests.ledger.verify.lying import without_log
 
     seal(empty_store, 0, without_log(drafts, plain.beta), plain.signer)
     for part in ("/events/", "/contents/", "/statements/"):
