@@ -34,6 +34,7 @@ from ledger.config import LedgerConfig, load
 from ledger.config.document import commented_file
 from ledger.config.settings import GatewayConfig
 from ledger.errors import Misconfigured
+from ledger.key_store_age import check_not_behind
 from ledger.keys.database import KeyDatabase
 from ledger.keys.master import LocalMasterKey, sync_folder
 from ledger.keys.spool import SpoolKeys
@@ -42,6 +43,7 @@ from ledger.log.interface import EventLog
 from ledger.log.open import create_log, open_log
 from ledger.newest_rounds import NewestRound, NewestRounds
 from ledger.policy.builtin import DEFAULT_POLICY
+from ledger.segments.objects import FileStore
 from ledger.tenants import TenantRegistry, check_ledger_name
 from ledger.trust import TrustedKey, TrustedKeys, TrustedLog
 
@@ -149,10 +151,21 @@ class Home:
         """The configuration in force: file < environment (the process's where None) < flags."""
         return load(self.config_file, environment=os.environ if environment is None else environment, flags=flags or {})
 
-    def keys(self, config: LedgerConfig) -> OpenKeys:
-        """The key store, open. `Misconfigured` when it or its master key is missing or open to others."""
+    def keys(self, config: LedgerConfig, *, restoring: bool = False) -> OpenKeys:
+        """The key store, open. `Misconfigured` when it or its master key is missing or open to others.
+
+        `KeyStoreBehind` when it is older than the ledger, as after a restore; `restoring`: open it all the same.
+        """
         master = LocalMasterKey.load(config.ledger.master_key)
-        return _open_keys(KeyDatabase.open(config.ledger.key_store), master, config.ledger.name)
+        keys = _open_keys(KeyDatabase.open(config.ledger.key_store), master, config.ledger.name)
+        if not restoring:
+            try:
+                store = FileStore(config.ledger.segments)
+                check_not_behind(store, lambda: keys.newest_rounds, keys.tenants.partitions())
+            except BaseException:
+                keys.close()
+                raise
+        return keys
 
     def remembered_rounds(self, config: LedgerConfig) -> Mapping[int, NewestRound]:
         """What the key store remembers of the newest rounds, as of now. Needs no master key."""

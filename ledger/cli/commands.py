@@ -12,10 +12,12 @@ from ledger.cli.erasing import erase, expire, hold
 from ledger.cli.policies import policy
 from ledger.cli.processes import serve, up
 from ledger.cli.publishing import import_, publish
+from ledger.cli.restoring import restore
 from ledger.cli.status import status
 from ledger.cli.verifying import verify
 
 
 def commands() -> list[click.Command]:
     """What this package adds to `audit-ledger`."""
-    return [init, tenant, policy, serve, up, publish, import_, verify, fsck, check, erase, expire, hold, status, demo]
+    keys = [erase, expire, hold, restore]
+    return [init, tenant, policy, serve, up, publish, import_, verify, fsck, check, *keys, status, demo]

@@ -23,6 +23,11 @@ LEASE_S = KeyCacheLimits().lease_s
 """How long caches of this ledger's processes hold a key."""
 
 
+def suppressed_s(config: LedgerConfig) -> int:
+    """How long a person is remembered after her erasure: as long as a client's spool can be opened."""
+    return config.gateway.spool_key_seal_s + config.gateway.spool_age_max_s
+
+
 class Erasing:
     """A home's destructions and holds, and how they are carried out."""
 
@@ -46,7 +51,7 @@ class Erasing:
             self.contents_of,
             self.publisher,
             __version__,
-            self._config.gateway.spool_key_seal_s + self._config.gateway.spool_age_max_s,
+            suppressed_s(self._config),
             on_step,
         )
 

@@ -245,10 +245,11 @@ class Destructions:
         pseudonyms: Iterable[bytes],
         retention_class: str | None = None,
         month: str | None = None,
+        destruction_id: bytes | None = None,
     ) -> Destruction:
         if doomed.holds:
             raise Held("", f"the legal hold {', '.join(sorted(doomed.holds))} forbids it; nothing was changed")
-        destruction_id, tenant = urandom(ID_BYTES), ring.tenant
+        destruction_id, tenant = destruction_id or urandom(ID_BYTES), ring.tenant
         generation, sealed = seal_by_tenant(ring, request.to_bytes(), _identity(tenant, destruction_id))
         rows.execute(
             f"INSERT INTO destructions ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, 0, '{{}}')",

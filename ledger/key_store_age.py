@@ -1,0 +1,75 @@
+"""Whether a key store is older than the ledger it belongs to: one that was put back from a backup.
+
+Such a store still has keys that were destroyed since, and knows nothing of the persons met since. Serving from it would
+bring back what was erased. It gives itself away: it remembers the newest round of each partition
+(`ledger.newest_rounds`), written after each round, so that it is behind the published rounds by one at most, when a
+sealer was killed in between, and harmless when that one holds no erasure or expiry. Behind by more, or by one that
+does: nobody opens it but `restore`, which replays what it missed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from ledger.canonical import Malformed
+from ledger.errors import IntegrityError, Misconfigured
+from ledger.newest_rounds import NewestRound
+from ledger.segments import names
+from ledger.segments.objects import FileStore
+from ledger.segments.round import EVENTS, ROUND
+from ledger.segments.rows import from_parquet
+from ledger.signed import SIGNED
+
+DESTROYING = ("erasure", "expiry")
+LOOKS = 4
+PAUSE_S = 0.25
+"""Two sealers that race can each be about to remember a round; a moment later one of them has."""
+
+
+class KeyStoreBehind(Misconfigured):
+    """The key store is older than the ledger."""
+
+
+def check_not_behind(
+    store: FileStore,
+    remembered: Callable[[], Mapping[int, NewestRound]],
+    partitions: int,
+    pause: Callable[[float], None] = time.sleep,
+) -> None:
+    """`KeyStoreBehind` when the rounds have gone on without this key store."""
+    for look in range(LOOKS):
+        if look:
+            pause(PAUSE_S)
+        known = dict(remembered())
+        behind = [each for each in range(partitions) if _is_behind(store, each, known.get(each))]
+        if not behind:
+            return
+    partition = behind[0]
+    newest = known[partition].number if partition in known else "none"
+    raise KeyStoreBehind(
+        f"the key store is older than the ledger: the newest round of partition {partition} that it knows is {newest}, "
+        "later ones are published. It may hold keys that were destroyed since. Run `audit-ledger restore`, which "
+        "replays the erasures and expiries it missed, before anything else"
+    )
+
+
+def _is_behind(store: FileStore, partition: int, newest: NewestRound | None) -> bool:
+    following = newest.number + 1 if newest is not None else 0
+    # That one may be published already; the one after it only by whoever remembered it.
+    return store.exists(names.round_name(partition, following + 1)) or (
+        store.exists(names.round_name(partition, following)) and _destroys(store, partition, following)
+    )
+
+
+def _destroys(store: FileStore, partition: int, number: int) -> bool:
+    """Whether a round holds an erasure or expiry."""
+    where = names.round_name(partition, number)
+    try:
+        file = ROUND.decode(SIGNED.decode(store.read(where)).body).file(EVENTS)
+    except Malformed as error:
+        raise IntegrityError(f"{where}: is malformed: {error}") from None
+    if file is None:
+        return False
+    kinds = from_parquet(store.read(file.name), file.name, ["kind"])["kind"]
+    return any(kind in DESTROYING for kind in kinds.unique().to_pylist())

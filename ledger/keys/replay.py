@@ -1,0 +1,105 @@
+"""Doing again what a key store that was put back from a backup missed: erasures, expiries, links.
+
+The sealed events name persons by pseudonym; the store finds them by opening its rows of persons, all of them, which is
+a restore's price. What an event names and the store does not have was made after the backup, and needs no destroying.
+A replayed destruction keeps the id of the first, so that answers go on naming its events. Holds don't matter: it was
+done when nothing forbade it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+
+from ledger.keys.destruction import Destruction, Kind, Request
+from ledger.keys.destruction_tables import make_tables
+from ledger.keys.doomed import of_persons
+from ledger.keys.erasure import Destructions
+from ledger.keys.hierarchy import TenantRing
+from ledger.keys.provider import HolderRef
+from ledger.keys.rows import insert_links, select_links
+from ledger.keys.sealed_rows import SealedRows
+
+CHUNK_ROWS = 200
+
+
+class KeyReplay(Destructions):
+    """Destructions, with what a restore needs besides. Calls block."""
+
+    def mark_again(
+        self,
+        tenant: str,
+        destruction_id: bytes,
+        kind: Kind,
+        request: Request,
+        pseudonyms: Collection[bytes],
+        scope_ids: Collection[bytes],
+        retention_class: str | None = None,
+        month: str | None = None,
+    ) -> Destruction:
+        """Mark what is there of a destruction that was done before; the one the store knows already, as it is."""
+        make_tables(self._database)
+        with self._database.write() as rows:
+            known = self._select(rows, "destruction_id = ?", destruction_id)
+            if known:
+                return known[0]
+            ring = self._ready(rows, tenant)
+            persons = [each for pseudonym, each in self._persons(rows, ring).items() if pseudonym in pseudonyms]
+            doomed = of_persons(rows, tenant, persons, keep_shared=True)
+            named = _scopes_by_id(rows, tenant, scope_ids)
+            doomed = replace(doomed, scopes=tuple({*doomed.scopes, *named}), holds=frozenset())
+            return self._mark(
+                rows, ring, kind, request, doomed, sorted(pseudonyms), retention_class, month, destruction_id
+            )
+
+    def add_links(self, tenant: str, links: Iterable[tuple[HolderRef, bytes]]) -> int:
+        """Add the links (stand-in, pseudonym of a person) that are missing, of persons there are; returns how many."""
+        with self._database.write() as rows:
+            ring = self._hierarchy.ring(rows, tenant, 0.0)
+            if ring is None:
+                return 0
+            persons = self._persons(rows, ring)
+            pairs = tuple(
+                {(ring.holder_hash(ref), persons[pseudonym]) for ref, pseudonym in links if pseudonym in persons}
+            )
+            missing = set(pairs) - select_links(rows, tenant, pairs)
+            insert_links(rows, tenant, tuple(missing))
+            return len(missing)
+
+    def unexplained(
+        self, tenant: str, pseudonyms: Collection[bytes], scope_ids: Collection[bytes]
+    ) -> tuple[set[bytes], set[bytes]]:
+        """Those of these pseudonyms and scopes that have no row."""
+        with self._database.read() as rows:
+            ring = self._hierarchy.ring(rows, tenant, 0.0)
+            persons = self._persons(rows, ring) if ring is not None else {}
+            there = {scope_id for scope_id, _, _ in _scopes_by_id(rows, tenant, scope_ids)}
+        return set(pseudonyms) - persons.keys(), set(scope_ids) - there
+
+    def _persons(self, rows: sqlite3.Connection, ring: TenantRing) -> dict[bytes, bytes]:
+        """The hashes of all persons, by pseudonym."""
+        hashes = [
+            each
+            for (each,) in rows.execute(
+                "SELECT holder_hash FROM holders WHERE tenant = ? AND kind = 'person'", (ring.tenant,)
+            )
+        ]
+        found = SealedRows(rows, self._hierarchy, ring, 0.0).holders_by_hash(hashes)
+        return {holder.pseudonym: holder_hash for holder_hash, holder in found.items()}
+
+
+def _scopes_by_id(rows: sqlite3.Connection, tenant: str, scope_ids: Collection[bytes]) -> set[tuple[bytes, bytes, int]]:
+    """(scope id, row key, bucket) of those of these scopes that are there."""
+    wanted = list(scope_ids)
+    found: set[tuple[bytes, bytes, int]] = set()
+    for start in range(0, len(wanted), CHUNK_ROWS):
+        chunk = wanted[start : start + CHUNK_ROWS]
+        found.update(
+            rows.execute(
+                "SELECT scope_id, row_key, bucket FROM scopes WHERE tenant = ? "
+                f"AND scope_id IN ({', '.join('?' * len(chunk))})",
+                (tenant, *chunk),
+            ).fetchall()
+        )
+    return found

@@ -1,0 +1,183 @@
+"""Yesterday's key store put back: erased stays erased, and what is lost is named."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from ledger.erasure.restoring import Restored, Restoring
+from ledger.key_store_age import KeyStoreBehind, check_not_behind
+from ledger.keys.database import KeyDatabase
+from ledger.keys.destruction import Destruction
+from ledger.keys.master import LocalMasterKey
+from ledger.keys.provider import HolderRef
+from ledger.keys.replay import KeyReplay
+from ledger.keys.sqlite_store import KeyCacheLimits, SqliteKeyStore
+from ledger.newest_rounds import NewestRounds
+from tests.ledger.erasure.erasing import REQUEST, Killed, Published, destructions, proceeding
+from tests.small_ledger import SmallLedger, request
+
+FILES = ("keys.sqlite", "keys.sqlite-wal")
+
+
+@pytest.fixture
+async def small(tmp_path: Path) -> AsyncIterator[SmallLedger]:
+    made = SmallLedger(tmp_path / "ledger")
+    await made.start("acme")
+    await made.publish("acme", request("mia", "m", session_id="s-mia"), request("jon", "j", session_id="s-jon"))
+    await made.publish("acme", request(None, "whose?", session_id="s-later"))
+    await made.seal()
+    yield made
+    await made.close()
+
+
+async def put_back(small: SmallLedger, backup: Path) -> None:
+    """The backup in the place of the key store."""
+    await small.close()
+    for name in FILES:
+        (small.folder / name).unlink(missing_ok=True)
+        if (backup / name).exists():
+            shutil.copy(backup / name, small.folder / name)
+    await small.start()
+
+
+def back_up(small: SmallLedger, folder: Path) -> Path:
+    """A copy of the key store as it is."""
+    folder.mkdir()
+    small.database.truncate_log()
+    shutil.copy(small.folder / "keys.sqlite", folder / "keys.sqlite")
+    return folder
+
+
+def check(small: SmallLedger) -> None:
+    """Whether the key store may be opened."""
+    check_not_behind(small.store, lambda: small.newest_rounds, 1, lambda seconds: None)
+
+
+def restore(small: SmallLedger) -> Restored:
+    """All of it; what became of acme."""
+    return _restore(small, small.database)["acme"]
+
+
+def _restore(small: SmallLedger, database: KeyDatabase) -> dict[str, Restored]:
+    master = LocalMasterKey.load(small.folder / "master.key")
+    work = KeyReplay(database, master, lease_s=0.0)
+    restoring = Restoring(small.store, small.trust, small.tenants, work, NewestRounds(database), 60)
+    return {each.tenant: each for each in restoring.run()}
+
+
+def keys(small: SmallLedger) -> SqliteKeyStore:
+    """Without memory."""
+    return SqliteKeyStore(small.database, LocalMasterKey.load(small.folder / "master.key"), KeyCacheLimits(lease_s=0.0))
+
+
+async def erase(small: SmallLedger, person: str) -> Destruction:
+    """To the end, and sealed."""
+    marked = destructions(small).mark_persons("acme", [person], REQUEST)
+    done = await proceeding(small, Published(small)).go_on(marked.destruction_id)
+    await small.seal()
+    return done
+
+
+async def test_erased_stays_erased(small: SmallLedger, tmp_path: Path) -> None:
+    """A store from before an erasure is refused; restored, it has destroyed the same scopes and no others."""
+    backup = back_up(small, tmp_path / "backup")
+    check(small)
+    done = await erase(small, "mia")
+    await put_back(small, backup)
+    assert set(keys(small).scope_keys("acme", done.scope_ids)) == set(done.scope_ids), "back from the dead"
+    with pytest.raises(KeyStoreBehind, match="restore"):
+        check(small)
+    found = restore(small)
+    check(small)
+    assert (found.erasures, found.pseudonyms) == (1, ())
+    assert keys(small).scope_keys("acme", done.scope_ids) == {}
+    assert keys(small).acquire("acme", [HolderRef("person", "mia")], [], []).suppressed
+    assert keys(small).pseudonym("acme", "jon") is not None
+    [again] = destructions(small).all()
+    assert (again.destruction_id, again.finished) == (done.destruction_id, True)
+    assert restore(small).erasures == 0
+
+
+async def test_a_month_that_expired_stays_expired(small: SmallLedger, tmp_path: Path) -> None:
+    """An Expiry sealed after the backup is replayed like an erasure."""
+    backup = back_up(small, tmp_path / "backup")
+    with small.database.read() as rows:
+        month = rows.execute("SELECT max(month) FROM scopes WHERE tenant = 'acme'").fetchone()[0]
+    marked = destructions(small).mark_month("acme", "standard", month, REQUEST)
+    assert marked is not None
+    done = await proceeding(small, Published(small)).go_on(marked.destruction_id)
+    await small.seal()
+    await put_back(small, backup)
+    assert restore(small).expiries == 1
+    assert keys(small).scope_keys("acme", done.scope_ids) == {}
+    assert keys(small).pseudonym("acme", "mia") is not None
+
+
+async def test_what_was_made_after_the_backup_is_named(small: SmallLedger, tmp_path: Path) -> None:
+    """A person met after it, and the scopes of her contents, are listed as unexplained; erased ones are not."""
+    backup = back_up(small, tmp_path / "backup")
+    await small.publish("acme", request("eve", "new", session_id="s-eve"), request("kim", "new", session_id="s-kim"))
+    await small.seal()
+    eve = small.keys.pseudonym("acme", "eve")
+    await erase(small, "kim")
+    await put_back(small, backup)
+    found = restore(small)
+    assert found.pseudonyms == (eve,)
+    # The scopes of Eve, and of the Erasure's own reason.
+    assert len(found.scope_ids) == 2
+    assert found.erasures == 0
+
+
+async def test_links_are_made_again(small: SmallLedger, tmp_path: Path) -> None:
+    """A session that was joined to a person after the backup is hers again, and dies with her."""
+    backup = back_up(small, tmp_path / "backup")
+    await small.publish("acme", request("mia", "it was me", session_id="s-later"))
+    await small.seal()
+    await put_back(small, backup)
+    assert restore(small).links == 1
+    before = keys(small).acquire("acme", [HolderRef("session", "s-later")], [], []).holders
+    assert before
+    await erase(small, "mia")
+    assert keys(small).acquire("acme", [HolderRef("session", "s-later")], [], []).suppressed
+
+
+async def test_an_erasure_that_the_backup_had_begun_is_finished(small: SmallLedger, tmp_path: Path) -> None:
+    """A backup taken between mark and destruction ends destroyed, under the one id."""
+    marked = destructions(small).mark_persons("acme", ["mia"], REQUEST)
+    backup = back_up(small, tmp_path / "backup")
+    done = await proceeding(small, Published(small)).go_on(marked.destruction_id)
+    await small.publish("acme", request("jon", session_id="s-jon"))
+    await small.seal()
+    await small.publish("acme", request("jon", session_id="s-jon"))
+    await small.seal()
+    await put_back(small, backup)
+    assert restore(small).erasures == 1
+    [only] = destructions(small).all()
+    assert only.finished
+    assert keys(small).scope_keys("acme", done.scope_ids) == {}
+
+
+async def test_killed_it_is_still_refused_and_done_again(small: SmallLedger, tmp_path: Path) -> None:
+    """Before the last step the store stays behind, whatever was done; the next restore ends in the same."""
+    backup = back_up(small, tmp_path / "backup")
+    done = await erase(small, "mia")
+    await put_back(small, backup)
+
+    class Dying(KeyReplay):
+        def wipe(self, destruction_id: bytes) -> None:
+            raise Killed
+
+    work = Dying(small.database, LocalMasterKey.load(small.folder / "master.key"), lease_s=0.0)
+    restoring = Restoring(small.store, small.trust, small.tenants, work, small.newest_rounds, 60)
+    with pytest.raises(Killed):
+        list(restoring.run())
+    with pytest.raises(KeyStoreBehind):
+        check(small)
+    restore(small)
+    check(small)
+    assert keys(small).scope_keys("acme", done.scope_ids) == {}
+    assert all(each.finished for each in destructions(small).all())
