@@ -20,7 +20,6 @@ from ledger.policy.rules import CLASSES, UNCLASSIFIED
 from ledger.record.capture import ContentCapture
 from ledger.record.payload import KINDS
 from ledger.record.translate import Submission, translate
-from ledger.redaction.redactor import Redactor
 
 SAMPLE_TENANT = "sample"
 File = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -100,7 +99,7 @@ def _print_tried(number: int, tried: dict[str, Any]) -> None:
 def _try(policy: Policy, tenant: str, file: IO[bytes]) -> list[dict[str, Any]]:
     """What the policy makes of each event."""
     key = os.urandom(32)
-    capturer = Capturer(lambda: policy, Redactor(), lambda _: key)
+    capturer = Capturer(lambda: policy, lambda _: key)
     tried = []
     for number, line in enumerate(file, 1):
         if line.strip():

@@ -56,9 +56,10 @@ class Captured:
 class Capturer:
     """Carries out a policy. Safe for threads."""
 
-    def __init__(self, policy: Callable[[], Policy], redactor: Redactor, numbering_key: Callable[[str], bytes]) -> None:
+    def __init__(self, policy: Callable[[], Policy], numbering_key: Callable[[str], bytes]) -> None:
         self._policy = policy
-        self._redactor = redactor
+        self._redactor = Redactor(policy().pack)
+        self._pack = policy().pack
         self._numbering_key = numbering_key
         self._keys: dict[str, bytes] = {}
         self._rulings: dict[tuple[bytes, str, str, str], Ruling] = {}
@@ -94,7 +95,7 @@ class Capturer:
             return ContentCapture("metadata", ruling.retention.name, data), ruling
         numbering = DerivedNumbering(self._key(tenant), _correlation(submission))
         known = () if content.slot.startswith(IDENTITY_SLOTS) else _known(submission.persons)
-        found = self._redactor.redact(text, numbering, content.media_type or "text/plain", known)
+        found = self._redactor_of(policy).redact(text, numbering, content.media_type or "text/plain", known)
         if not found.counts:
             return ContentCapture("redacted", ruling.retention.name, data, rule_pack=found.pack), ruling
         declared = policy.unclassified if content.declared_class == UNCLASSIFIED else content.declared_class
@@ -105,6 +106,11 @@ class Capturer:
             ruling.mode, ruling.retention.name, kept, found.classification, found.pack, found.counts
         )
         return captured, ruling
+
+    def _redactor_of(self, policy: Policy) -> Redactor:
+        if policy.pack is not self._pack:
+            self._redactor, self._pack = Redactor(policy.pack), policy.pack
+        return self._redactor
 
     def _all_alike(self, policy: Policy, tenant: str, submission: Submission) -> bool:
         """Whether one ruling is for the whole event."""

@@ -47,7 +47,6 @@ from ledger.keys.suppression import sweep
 from ledger.log.interface import EventLog
 from ledger.policy.register import PolicyRegister
 from ledger.record.assemble import ContentLimits
-from ledger.redaction.redactor import Redactor
 from ledger.tenants import ORG
 from ledger.v1 import event_pb2 as pb
 
@@ -90,7 +89,7 @@ class Gateway:
             config,
             keys,
             event_log,
-            Capturer(lambda: self._governing.current, Redactor(), keys.store.numbering_key),
+            Capturer(lambda: self._governing.current, keys.store.numbering_key),
             self._admission,
             self._workers,
             self.metrics,

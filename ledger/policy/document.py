@@ -22,6 +22,10 @@
     retention = "short"
     vendors = ["azure"]              # [] for none
 
+    [[patterns]]                     # optional: what redaction takes out besides the built-in rules
+    name = "customer_number"         # the keys are those of `ledger.redaction.custom`
+    pattern = "K-[0-9]{6}"
+
 What is wrong is one `Misconfigured` that names the place, what was expected and what was found.
 """
 
@@ -36,6 +40,9 @@ from ledger.errors import Misconfigured, Rejected
 from ledger.policy.rules import CLASSES, MODES, Mode, Policy, RetentionClass, Rule
 from ledger.record.names import name as payload_name
 from ledger.record.payload import KINDS
+from ledger.redaction.builtin import BUILTIN
+from ledger.redaction.custom import pack_with
+from ledger.redaction.rule import RulePack
 from ledger.tenants import ORG, check_tenant_name
 
 FILE_BYTES_MAX = 1024 * 1024
@@ -43,7 +50,7 @@ RULES_MAX = 1_000
 MONTHS_MAX = 1_200
 FOR_EVER = 0
 
-_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
@@ -65,7 +72,7 @@ class _Reader:
         self._where = where
 
     def policy(self, tree: dict[str, Any], digest: bytes) -> Policy:
-        self._keys(tree, {"name", "version", "default", "retention"}, {"rules"}, "")
+        self._keys(tree, {"name", "version", "default", "retention"}, {"rules", "patterns"}, "")
         retention = self._retention(self._table(tree["retention"], "retention"))
         classes = {each.name for each in retention}
         default = self._table(tree["default"], "default")
@@ -77,12 +84,13 @@ class _Reader:
             self._rule(self._table(each, f"rules[{i}]"), f"rules[{i}]", classes) for i, each in enumerate(rules)
         )
         names = [each.name for each in read]
-        for i, name in enumerate(names):
-            if name in names[:i]:
-                raise Misconfigured(f"{self._where}: rules[{i}].name: expected a name of its own, {name!r} is taken")
+        for i, taken in enumerate(names):
+            if taken in names[:i]:
+                raise Misconfigured(f"{self._where}: rules[{i}].name: expected a name of its own, {taken!r} is taken")
+        name, version = self._match(tree["name"], "name", _NAME), self._match(tree["version"], "version", _VERSION)
         return Policy(
-            self._match(tree["name"], "name", _NAME),
-            self._match(tree["version"], "version", _VERSION),
+            name,
+            version,
             self._one_of(default["unclassified"], "default.unclassified", CLASSES),
             Rule(
                 "default",
@@ -93,7 +101,19 @@ class _Reader:
             read,
             retention,
             digest,
+            self._pack(name, version, tree.get("patterns", [])),
         )
+
+    def _pack(self, name: str, version: str, patterns: Any) -> RulePack:
+        if not isinstance(patterns, list):
+            raise self._wrong("patterns", "tables [[patterns]]", patterns)
+        if not patterns:
+            return BUILTIN
+        entries = [self._table(each, f"patterns[{i}]") for i, each in enumerate(patterns)]
+        try:
+            return pack_with(name, version, entries)
+        except Misconfigured as error:
+            raise Misconfigured(f"{self._where}: {error}") from None
 
     def _rule(self, tree: dict[str, Any], at: str, retention: set[str]) -> Rule:
         self._keys(tree, {"name"}, {"tenants", "kinds", "classes", "mode", "retention", "vendors"}, at)

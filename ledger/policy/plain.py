@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from ledger.policy.rules import CLASSES, Mode, Policy, RetentionClass, Rule
 from ledger.record.payload import KINDS
+from ledger.redaction.builtin import BUILTIN
 
 _KEPT: dict[Mode, str] = {
     "full": "contents are kept whole, encrypted",
@@ -24,6 +25,9 @@ def sentences(policy: Policy) -> Iterator[str]:
     for number, rule in enumerate(policy.rules, 1):
         yield f"{number}. {rule.name}: for {_cases(rule)}, {_does(policy, rule)}."
     yield f"{len(policy.rules) + 1}. Otherwise {_does(policy, policy.default)}."
+    if policy.pack is not BUILTIN:
+        own = ", ".join(rule.type for rule in policy.pack.rules[len(BUILTIN.rules) :])
+        yield f"Patterns of its own are looked for besides the built-in ones: {own}."
     yield f"Data that nobody classified counts as {policy.unclassified}; a class that is found to be too low is raised."
 
 

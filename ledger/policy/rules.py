@@ -16,6 +16,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from ledger.redaction.builtin import BUILTIN
+from ledger.redaction.rule import RulePack
+
 Mode = Literal["full", "redacted", "metadata"]
 MODES: tuple[Mode, ...] = ("full", "redacted", "metadata")
 
@@ -77,7 +80,10 @@ class Ruling:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A policy that was checked: every retention class that is named is there. `sha256`: of the file's bytes."""
+    """A policy that was checked: every retention class that is named is there. `sha256`: of the file's bytes.
+
+    `pack`: what redaction takes out.
+    """
 
     name: str
     version: str
@@ -86,6 +92,7 @@ class Policy:
     rules: tuple[Rule, ...]
     retention: tuple[RetentionClass, ...]
     sha256: bytes
+    pack: RulePack = BUILTIN
 
     @property
     def identity(self) -> str:

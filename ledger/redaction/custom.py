@@ -2,11 +2,12 @@
 
 One entry is a table:
 
-    name            the type of the placeholder: lower-case ASCII letters, digits, underscores, 32 at most; none built
-    in pattern         RE2 syntax; the value is its first group, or all of it checksum        optional: luhn,
-    verhoeff, mod11_10, ean13, mod97; over the value without separators context         optional: RE2 syntax; words of
-    which one must announce the value (`customer no|kundennummer`) classification  optional: the lowest class of a
-    text with such a value; `confidential` where none is said
+    name            the type of the placeholder: lower-case ASCII letters, digits, underscores, 32 at most; no built-in
+                    one
+    pattern         RE2 syntax; the value is its first group, or all of it
+    checksum        optional: luhn, verhoeff, mod11_10, ean13, mod97; over the value without separators
+    context         optional: RE2 syntax; words of which one must announce the value (`customer no|kundennummer`)
+    classification  optional: the lowest class of a text with such a value; `confidential` where none is said
 
 Everything wrong is refused when it is loaded, with the entry and the reason: an unknown key, a pattern RE2 doesn't
 take, one that matches nothing at all (it would match everywhere), or one too large to run at the speed of the others.

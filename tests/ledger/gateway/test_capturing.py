@@ -9,12 +9,11 @@ import pytest
 from ledger.gateway.capturing import Captured, Capturer
 from ledger.policy import Policy, parse_policy
 from ledger.record.translate import translate
-from ledger.redaction.redactor import Redactor
+from ledger.redaction.builtin import BUILTIN
 from ledger.v1 import event_pb2 as pb
 from tests.policies import FULL
 from tests.small_ledger import request
 
-REDACTOR = Redactor()
 MAIL = "mia@example.org"
 REDACTING = """
 name = "p"
@@ -38,7 +37,7 @@ vendors = ["azure"]
 def capture(event: pb.Event, text: str = REDACTING, tenant: str = "acme", key: bytes = bytes(32)) -> Captured:
     """What this policy makes of an event."""
     policy = parse_policy(text.encode())
-    return Capturer(lambda: policy, REDACTOR, lambda _: key).capture(tenant, translate(event))
+    return Capturer(lambda: policy, lambda _: key).capture(tenant, translate(event))
 
 
 def kept(captured: Captured, slot: str) -> str:
@@ -67,7 +66,7 @@ def test_redaction_takes_out_what_is_found_and_counts_it() -> None:
     assert MAIL not in kept(captured, "input")
     assert kept(captured, "input").startswith("write to ⟨email:")
     assert decided.detections == (("email", 2),)
-    assert decided.rule_pack == f"{REDACTOR.identity}+known/1"
+    assert decided.rule_pack == f"{BUILTIN.identity}+known/1"
     assert (decided.mode, captured.capture.mode, captured.capture.detected_class) == (
         "redacted",
         "redacted",
@@ -113,6 +112,15 @@ def test_what_is_no_text_is_kept_as_metadata() -> None:
     assert captured.capture.contents["input"].mode == "metadata"
     assert captured.capture.contents["output"].mode == "redacted"
     assert captured.capture.mode == "metadata"
+
+
+def test_a_policys_own_patterns_are_taken_out() -> None:
+    """What a customer's pattern describes is redacted like everything built in, under the policy's name and version."""
+    own = REDACTING + '[[patterns]]\nname = "customer_number"\npattern = "K-[0-9]{6}"\n'
+    captured = capture(request(text=f"K-123456 wrote from {MAIL}"), own)
+    decided = captured.capture.contents["input"]
+    assert decided.detections == (("customer_number", 1), ("email", 1))
+    assert (decided.rule_pack or "").startswith("p/1@")
 
 
 def test_a_class_found_to_be_higher_is_ruled_anew() -> None:
@@ -166,7 +174,7 @@ def test_contents_of_another_class_have_rulings_of_their_own() -> None:
 def test_a_new_policy_governs_the_next_event() -> None:
     """Rulings are remembered for a policy, not beyond it."""
     policies: list[Policy] = [parse_policy(REDACTING.encode()), parse_policy(FULL.encode())]
-    capturer = Capturer(lambda: policies[0], REDACTOR, lambda _: bytes(32))
+    capturer = Capturer(lambda: policies[0], lambda _: bytes(32))
     assert capturer.capture("acme", translate(request())).capture.mode == "redacted"
     del policies[0]
     assert capturer.capture("acme", translate(request())).capture.mode == "full"
