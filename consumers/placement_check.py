@@ -2,8 +2,8 @@
 
 Files are read unless the predecessor names exactly the same ones. A new file must hold, for its index range, exactly
 the rows of the files it replaces, every column alike, and nothing else. Files are checked by their SHA-256, payloads by
-their leaf hash. A content may be gone only under an Erasure or Expiry event that stands in the same log, and what
-was removed stays removed, under the same event.
+their leaf hash. A content may be gone only under an Erasure or Expiry event that stands in the same log and, where it
+names key scopes, names one of the content's; what was removed stays removed, under the same event.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from ledger.merkle import leaf_hashes
 from ledger.segments import names
 from ledger.segments.holdings import HeldFile, LogHoldings
 from ledger.segments.objects import FileStore
-from ledger.segments.placement import PlacedFile, Placement
+from ledger.segments.placement import PlacedFile, Placement, Removal
 from ledger.segments.round import CONTENTS, EVENTS
 from ledger.segments.rows import CONTENTS_SCHEMA, check_bytes, from_parquet
+from ledger.segments.scoped_contents import COLUMNS, contents_under
 
 REMOVING_KINDS = ("erasure", "expiry")
 """The kinds of event under which a content may be removed."""
@@ -74,21 +75,49 @@ def _removed_now(store: FileStore, holdings: LogHoldings, placement: Placement, 
     if len(places) != len(placement.removed):
         raise IntegrityError(f"{where}: removes one content twice")
     new = set(placement.removed) - set(holdings.removed())
-    allowed = _removing_events(store, holdings, placement.log_id) if new else set()
+    allowed = _removing_events(store, holdings, placement.log_id) if new else {}
     for removal in new:
         if removal.event_id not in allowed or not 0 <= removal.index < placement.size:
             slot = f"index {removal.index}, slot {removal.slot}"
             raise IntegrityError(f"{where}: {slot} is removed under no Erasure or Expiry event of this log")
+    _check_scopes(store, holdings, placement.log_id, new, allowed, where)
     return {(removal.index, removal.slot) for removal in new}
 
 
-def _removing_events(store: FileStore, holdings: LogHoldings, log_id: bytes) -> set[bytes]:
-    found: set[bytes] = set()
+def _removing_events(store: FileStore, holdings: LogHoldings, log_id: bytes) -> dict[bytes, frozenset[bytes]]:
+    """The log's Erasure and Expiry events, each with the scopes that it says were destroyed."""
+    found: dict[bytes, frozenset[bytes]] = {}
     span = (0, holdings.size)
     for file in _sources(holdings.files(), EVENTS, span):
-        rows = read_rows(store, [file], span, log_id, ["log_id", "index", "event_id", "kind"])
-        found |= set(rows.filter(pc.is_in(rows["kind"], pa.array(REMOVING_KINDS)))["event_id"].to_pylist())
+        rows = read_rows(store, [file], span, log_id, ["log_id", "index", "event_id", "kind", "erasure", "expiry"])
+        for row in rows.filter(pc.is_in(rows["kind"], pa.array(REMOVING_KINDS))).to_pylist():
+            named = row["erasure"]["scope_ids"] if row["erasure"] else row["expiry"]["key_ids_destroyed"]
+            found[row["event_id"]] = frozenset(named)
     return found
+
+
+def _check_scopes(
+    store: FileStore,
+    holdings: LogHoldings,
+    log_id: bytes,
+    new: set[Removal],
+    allowed: dict[bytes, frozenset[bytes]],
+    where: str,
+) -> None:
+    """Each content that is newly removed stood under a scope that its event destroyed."""
+    destroyed = {scope_id for removal in new for scope_id in allowed[removal.event_id]}
+    if not destroyed:
+        return
+    span = (0, holdings.size)
+    scopes: dict[tuple[int, str], tuple[bytes, ...]] = {}
+    for file in _sources(holdings.files(), EVENTS, span):
+        for content in contents_under(read_rows(store, [file], span, log_id, list(COLUMNS)), destroyed):
+            scopes[content.index, content.slot] = content.scope_ids
+    for removal in new:
+        named = allowed[removal.event_id]
+        if named and named.isdisjoint(scopes.get((removal.index, removal.slot), ())):
+            slot = f"index {removal.index}, slot {removal.slot}"
+            raise IntegrityError(f"{where}: {slot} is removed under an event that destroyed none of its keys")
 
 
 def _sources(held: list[HeldFile], role: str, span: tuple[int, int]) -> list[HeldFile]:

@@ -36,12 +36,13 @@ _NOBODY = bytes(17)
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """Descriptors with a ciphertext, in order: the row of their event, slot, event id, ciphertext digest."""
+    """Descriptors with a ciphertext, in order: the row of their event, slot, event id, ciphertext digest, scopes."""
 
     rows: np.ndarray
     slots: list[str]
     event_ids: list[bytes]
     digests: list[bytes]
+    scope_ids: pa.Array
 
 
 def described(decoded: pa.Table) -> Described:
@@ -53,16 +54,23 @@ def described(decoded: pa.Table) -> Described:
     slots = flat.field("slot").filter(stored)
     digests = flat.field("ciphertext_sha256").filter(stored)
     event_ids = decoded["event_id"].combine_chunks().take(pa.array(rows, pa.int64()))
-    return Described(rows, objects(slots), objects(event_ids), objects(digests))  # type: ignore[arg-type]
+    scope_ids = flat.field("scope_ids").filter(stored)
+    return Described(rows, objects(slots), objects(event_ids), objects(digests), scope_ids)  # type: ignore[arg-type]
 
 
 @dataclass(slots=True)
 class ContentSums:
-    """Adds up descriptors and content rows. `removed[log id]` are the (index, slot) that a placement took out."""
+    """Adds up descriptors and content rows. `removed[log id]` are the (index, slot) that a placement took out.
+
+    `scopes_removed[log id]` are the scopes of each of those, by its payload.
+    """
 
     collector: Collector
     removed: dict[bytes, set[tuple[int, str]]] = field(default_factory=dict)
     absent: defaultdict[bytes, int] = field(default_factory=lambda: defaultdict(int))
+    scopes_removed: defaultdict[bytes, dict[tuple[int, str], frozenset[bytes]]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
     _key: bytes = field(default_factory=lambda: os.urandom(32))
 
     def take(self, placement: Placement) -> None:
@@ -75,12 +83,15 @@ class ContentSums:
         indexes = integers(rows.columns["index"])
         values = []
         kept = []
-        for at, slot, event_id, digest in zip(
-            wanted.rows.tolist(), wanted.slots, wanted.event_ids, wanted.digests, strict=True
+        for number, (at, slot, event_id, digest) in enumerate(
+            zip(wanted.rows.tolist(), wanted.slots, wanted.event_ids, wanted.digests, strict=True)
         ):
-            removed = self.removed.get(target.spans[rows.spans[at]].log_id)
+            log_id = target.spans[rows.spans[at]].log_id
+            removed = self.removed.get(log_id)
             if removed and indexes is not None and (int(indexes[at]), slot) in removed:
-                self.absent[target.spans[rows.spans[at]].log_id] += 1
+                self.absent[log_id] += 1
+                scopes = frozenset(wanted.scope_ids[number].as_py())
+                self.scopes_removed[log_id][int(indexes[at]), slot] = scopes
                 continue
             kept.append(at)
             values.append(self._value(slot, event_id, people[at], digest))

@@ -76,7 +76,7 @@ class Placed:
         if size == self._plan.placed_size(log_id):
             self._aligned.add(log_id)
 
-    def finish(self, sums: ContentSums | None, allowing: Mapping[bytes, set[bytes]]) -> None:
+    def finish(self, sums: ContentSums | None, allowing: Mapping[bytes, Mapping[bytes, frozenset[bytes]]]) -> None:
         """What can be said only when all rows were read: sizes at which no statement ended, removals under no event."""
         for log_id, (digest, placement) in self._plan.placements.items():
             if not self._job.concerns(log_id):
@@ -86,18 +86,31 @@ class Placed:
                 self._add(where, "placement", f"covers {placement.size} rows, a size at which no statement ended")
             if sums is None:
                 continue
-            allowed = allowing.get(log_id, set())
-            for removal in placement.removed:
-                if removal.event_id not in allowed:
-                    slot = f"index {removal.index}, slot {removal.slot}"
-                    message = f"removed under event {removal.event_id.hex()}, no Erasure or Expiry of this log"
-                    self._add(where, "removal", f"{slot}: {message}")
+            self._check_causes(where, placement, sums.scopes_removed[log_id], allowing.get(log_id, {}))
             described = sums.absent[log_id]
             if described != len(placement.removed) and log_id not in self.damaged:
                 message = (
                     f"says that {len(placement.removed)} contents are gone, the payloads describe {described} of them"
                 )
                 self._add(where, "removal", message)
+
+    def _check_causes(
+        self,
+        where: str,
+        placement: Placement,
+        scopes_removed: Mapping[tuple[int, str], frozenset[bytes]],
+        allowed: Mapping[bytes, frozenset[bytes]],
+    ) -> None:
+        """Each removal needs an Erasure or Expiry of the log, and where that names scopes, one of the content's."""
+        for removal in placement.removed:
+            slot = f"index {removal.index}, slot {removal.slot}"
+            destroyed = allowed.get(removal.event_id)
+            if destroyed is None:
+                message = f"removed under event {removal.event_id.hex()}, no Erasure or Expiry of this log"
+                self._add(where, "removal", f"{slot}: {message}")
+            elif destroyed and destroyed.isdisjoint(scopes_removed.get((removal.index, removal.slot), destroyed)):
+                message = f"removed under event {removal.event_id.hex()}, which destroyed none of its keys"
+                self._add(where, "removal", f"{slot}: {message}")
 
     def _check_claims(self, placement: Placement, digest: bytes) -> None:
         """What a placement says about its files, before any is read."""

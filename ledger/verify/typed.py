@@ -37,15 +37,16 @@ _IDENTITY = (("event_id", 16), ("submission_digest", 32), ("submission_key_id", 
 class TypedRows:
     """Implements `ledger.verify.scan.RowCheck`.
 
-    `allowing[log id]` are the event ids of the Erasure and Expiry events met, by which contents may be removed;
-    `unknown` the logs whose tenant could not be checked, since the verifier was not told of them.
+    `allowing[log id]` are the event ids of the Erasure and Expiry events met, by which contents may be removed, each
+    with the key scopes that it says were destroyed; `unknown` the logs whose tenant could not be checked, since the
+    verifier was not told of them.
     """
 
     def __init__(self, collector: Collector, trust: TrustedKeys, sums: ContentSums) -> None:
         self._collector = collector
         self._trust = trust
         self._sums = sums
-        self.allowing: defaultdict[bytes, set[bytes]] = defaultdict(set)
+        self.allowing: defaultdict[bytes, dict[bytes, frozenset[bytes]]] = defaultdict(dict)
         self.unknown: set[bytes] = set()
 
     def check(self, rows: Rows, target: Target, place: Place, name: str) -> None:
@@ -143,7 +144,8 @@ class TypedRows:
         allowing = np.flatnonzero(np.asarray(pc.is_in(kinds, value_set=pa.array(["erasure", "expiry"], kinds.type))))
         for at in allowing:
             log_id = target.spans[rows.spans[at]].log_id
-            self.allowing[log_id].add(decoded["event_id"][int(at)].as_py())
+            event_id = decoded["event_id"][int(at)].as_py()
+            self.allowing[log_id][event_id] = _destroyed(decoded, int(at))
         self._sums.expect(rows, described(decoded), first_persons(decoded), target)
 
     def _fill_ledger_columns(self, rows: Rows, target: Target, place: Place, name: str) -> None:
@@ -155,6 +157,12 @@ class TypedRows:
             target.table[column][rows.places] = values
         marks = [MARKS.get(mark, OTHER_MARK) for mark in rows.columns["mark"].to_pylist()]
         target.table["mark"][rows.places] = marks
+
+
+def _destroyed(decoded: pa.Table, at: int) -> frozenset[bytes]:
+    """The key scopes that an Erasure or Expiry says were destroyed."""
+    erasure, expiry = decoded["erasure"][at].as_py(), decoded["expiry"][at].as_py()
+    return frozenset(erasure["scope_ids"] if erasure is not None else expiry["key_ids_destroyed"])
 
 
 def first_persons(decoded: pa.Table) -> pa.Array:

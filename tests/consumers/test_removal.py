@@ -5,8 +5,10 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from consumers.compaction import CompactionLimits, Compactor
@@ -14,6 +16,8 @@ from consumers.superseded import remove_superseded, superseded
 from ledger.log.framing import frame
 from ledger.record.payload import encode_event_record
 from ledger.segments.objects import FileStore
+from ledger.segments.placement import Removal
+from ledger.segments.round import CONTENTS
 from ledger.verify import verify
 from tests.consumers.erasing import (
     FAR,
@@ -27,6 +31,7 @@ from tests.consumers.erasing import (
     passes,
     removed,
 )
+from tests.consumers.placing import honest, propose, rewritten
 from tests.small_ledger import SmallLedger, request
 
 
@@ -118,6 +123,33 @@ async def test_an_expired_month_leaves_too(small: SmallLedger) -> None:
     assert await compact(small) == 3
     assert {each.event_id for each in removed(small)} == {event.event_id}
     passes(small)
+
+
+async def test_an_erasure_covers_its_own_contents_only(small: SmallLedger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jon's content is not removed under Mia's Erasure: the sealer refuses, `verify` names a committed one."""
+    await accepted(small, request("mia", "hers", session_id="s"), request("jon", "his", session_id="t"))
+    event = erasure(destroy(small, "mia"))
+    await accepted(small, event)
+    whole = honest(small, small.tenant_log("acme"))
+
+    def without(table: pa.Table) -> pa.Table:
+        return table.filter(pa.array([row != (1, "input") for row in zip(*_places(table), strict=True)]))
+
+    gone = sorted({*whole.removed, Removal(1, "input", event.event_id)}, key=lambda each: (each.index, each.slot))
+    lie = replace(rewritten(small, whole, CONTENTS, without), removed=tuple(gone))
+    digest = propose(small, lie)
+    assert [each.placements for each in await small.seal()] == []
+    monkeypatch.setattr("consumers.proposals.check_placement", lambda *given: None)
+    assert [each.placements for each in await small.seal()] == [1]
+    report = verify(small.store, small.trust(), depth="full")
+    assert [each.rule for each in report.findings] == ["removal"]
+    assert "index 1, slot input: removed under event" in report.findings[0].message
+    assert "destroyed none of its keys" in report.findings[0].message
+    assert digest.hex() in report.findings[0].where
+
+
+def _places(table: pa.Table) -> tuple[list[int], list[str]]:
+    return table["index"].to_pylist(), table["slot"].to_pylist()
 
 
 async def test_files_stay_while_somebody_needs_them(small: SmallLedger) -> None:
