@@ -57,15 +57,16 @@ def _row(done: Restored) -> dict[str, object]:
         "erasures": done.erasures,
         "expiries": done.expiries,
         "links": done.links,
+        "holds": done.holds,
         "unexplained_pseudonyms": [each.hex() for each in done.pseudonyms],
         "unexplained_scopes": [each.hex() for each in done.scope_ids],
     }
 
 
 def _show(done: list[Restored]) -> None:
-    columns = ["tenant", "erasures", "expiries", "links", "unexplained pseudonyms", "unexplained scopes"]
+    columns = ["tenant", "erasures", "expiries", "links", "holds", "unexplained pseudonyms", "unexplained scopes"]
     rows = [
-        [each.tenant, each.erasures, each.expiries, each.links, len(each.pseudonyms), len(each.scope_ids)]
+        [each.tenant, each.erasures, each.expiries, each.links, each.holds, len(each.pseudonyms), len(each.scope_ids)]
         for each in done
     ]
     print_table(columns, rows, right=columns[1:])

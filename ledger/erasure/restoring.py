@@ -3,9 +3,10 @@
 For each tenant, in this order:
 
 1. links that sealed events imply, between sessions or amended events and persons the store knows;
-2. every sealed erasure and expiry that the store does not know is done again, by the same steps and under the same id:
+2. legal holds are put into the state of their last event;
+3. every sealed erasure and expiry that the store does not know is done again, by the same steps and under the same id:
    the persons' rows, found by their pseudonyms, the rows of what stands for them alone, and every scope that was named;
-3. what is left over is told: pseudonyms and scopes that stand in sealed events and that the store can explain neither
+4. what is left over is told: pseudonyms and scopes that stand in sealed events and that the store can explain neither
    by a row nor by an erasure. They were made after the backup. The contents under such scopes are lost; such a person
    gets another pseudonym when she comes again, and can't be erased by her identifier.
 
@@ -39,6 +40,7 @@ class Restored:
     erasures: int
     expiries: int
     links: int
+    holds: int
     pseudonyms: tuple[bytes, ...]
     scope_ids: tuple[bytes, ...]
 
@@ -73,6 +75,12 @@ class Restoring:
 
     def _restore(self, tenant: str, facts: SealedFacts) -> Restored:
         links = self._destructions.add_links(tenant, facts.links)
+        holds = sum(
+            self._destructions.hold_again(
+                tenant, each.hold_id, each.pseudonym, each.request, each.at_ms, released=each.released
+            )
+            for each in facts.holds.values()
+        )
         done = {"erasure": 0, "expiry": 0}
         for left in self._destructions.unfinished(tenant):
             if left.destruction_id not in facts.destroyed:
@@ -86,9 +94,8 @@ class Restoring:
         pseudonyms, scope_ids = self._destructions.unexplained(
             tenant, facts.pseudonyms - erased, facts.scope_ids - explained
         )
-        return Restored(
-            tenant, done["erasure"], done["expiry"], links, tuple(sorted(pseudonyms)), tuple(sorted(scope_ids))
-        )
+        left_over = tuple(sorted(pseudonyms)), tuple(sorted(scope_ids))
+        return Restored(tenant, done["erasure"], done["expiry"], links, holds, *left_over)
 
     def _replay(self, tenant: str, destroyed: Destroyed) -> bool:
         """Whether there was anything to destroy."""

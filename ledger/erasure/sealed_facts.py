@@ -26,7 +26,7 @@ from ledger.trust import TrustedKeys
 
 _COLUMNS = [
     *("log_id", "index", "event_id", "kind", "correlation_id", "credential_id", "received_at"),
-    *("session_id", "amends_event_id", "actor_user", "subjects", "contents", "erasure", "expiry"),
+    *("session_id", "amends_event_id", "actor_user", "subjects", "contents", "erasure", "expiry", "legal_hold"),
 ]
 _CORRELATION = re.compile(r"(erasure|expiry):([0-9a-f]{32})")
 
@@ -46,11 +46,23 @@ class Destroyed:
     counts: dict[bytes, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class HoldFact:
+    """The last change of a legal hold."""
+
+    hold_id: str
+    pseudonym: bytes
+    released: bool
+    request: Request
+    at_ms: int
+
+
 @dataclass(slots=True)
 class SealedFacts:
     """Of one tenant. `links`: what stood for whom, by her pseudonym."""
 
     destroyed: dict[bytes, Destroyed] = field(default_factory=dict)
+    holds: dict[str, HoldFact] = field(default_factory=dict)
     links: set[tuple[HolderRef, bytes]] = field(default_factory=set)
     pseudonyms: set[bytes] = field(default_factory=set)
     scope_ids: set[bytes] = field(default_factory=set)
@@ -96,9 +108,22 @@ def _take(facts: SealedFacts, log_id: bytes, rows: pa.Table) -> None:
         for each in contents:
             if each["ciphertext_sha256"] is not None:
                 facts.scope_ids.update(each["scope_ids"])
-    destroying = rows.filter(pc.is_in(rows["kind"], pa.array(["erasure", "expiry"])))
-    for row in destroying.select([each for each in _COLUMNS if each != "contents"]).to_pylist():
-        _take_destroyed(facts, log_id, row)
+    own = rows.filter(pc.is_in(rows["kind"], pa.array(["erasure", "expiry", "legal_hold"])))
+    for row in own.select([each for each in _COLUMNS if each != "contents"]).to_pylist():
+        if row["kind"] == "legal_hold":
+            _take_hold(facts, row)
+        else:
+            _take_destroyed(facts, log_id, row)
+
+
+def _take_hold(facts: SealedFacts, row: dict[str, Any]) -> None:
+    body = row["legal_hold"]
+    at_ms = round(row["received_at"].timestamp() * 1_000)
+    before = facts.holds.get(body["hold_id"])
+    if body["pseudonyms"] and (before is None or before.at_ms <= at_ms):
+        request = Request(row["credential_id"] or "", tuple(body["approvers"]), body["legal_ground"] or "", "")
+        hold = HoldFact(body["hold_id"], body["pseudonyms"][0], bool(body["released"]), request, at_ms)
+        facts.holds[hold.hold_id] = hold
 
 
 def _take_destroyed(facts: SealedFacts, log_id: bytes, row: dict[str, Any]) -> None:

@@ -80,7 +80,7 @@ class Holds:
             holders = SealedRows(rows, self._hierarchy, ring, 0.0).holders_by_hash([holder_hash])
             if holder_hash not in holders:
                 raise Rejected("subject", f"tenant {tenant} has no such person")
-            generation, sealed = seal_by_tenant(ring, request.to_bytes(), _identity(tenant, hold_id))
+            generation, sealed = seal_by_tenant(ring, request.to_bytes(), hold_identity(tenant, hold_id))
             hold = Hold(tenant, hold_id, holders[holder_hash].pseudonym, self._now_ms(), None, False, request)
             rows.execute(
                 "INSERT INTO holds (tenant, hold_id, holder_hash, pseudonym, placed_at_ms, released_at_ms, recorded, "
@@ -99,7 +99,7 @@ class Holds:
                 raise Rejected("hold_id", f"tenant {tenant} has no hold {hold_id}")
             hold, _ = found
             if hold.stands:
-                generation, sealed = seal_by_tenant(ring, request.to_bytes(), _identity(tenant, hold_id))
+                generation, sealed = seal_by_tenant(ring, request.to_bytes(), hold_identity(tenant, hold_id))
                 rows.execute(
                     "UPDATE holds SET released_at_ms = ?, recorded = 0, tenant_key_generation = ?, request = ? "
                     "WHERE tenant = ? AND hold_id = ?",
@@ -155,9 +155,10 @@ def held_among(rows: sqlite3.Connection, tenant: str, hashes: Iterable[bytes]) -
 
 def _hold(ring: TenantRing, row: tuple[str, bytes, int, int | None, int, int, bytes, bytes, str]) -> Hold:
     hold_id, pseudonym, placed_at_ms, released_at_ms, recorded, generation, sealed, _, tenant = row
-    data = open_by_tenant(ring, generation, sealed, _identity(tenant, hold_id), f"hold {hold_id}")
+    data = open_by_tenant(ring, generation, sealed, hold_identity(tenant, hold_id), f"hold {hold_id}")
     return Hold(tenant, hold_id, pseudonym, placed_at_ms, released_at_ms, bool(recorded), Request.of_bytes(data))
 
 
-def _identity(tenant: str, hold_id: str) -> bytes:
+def hold_identity(tenant: str, hold_id: str) -> bytes:
+    """What binds a hold's request to its row."""
     return row_identity("holds", tenant, hold_id.encode())

@@ -1,4 +1,4 @@
-"""Doing again what a key store that was put back from a backup missed: erasures, expiries, links.
+"""Doing again what a key store that was put back from a backup missed: erasures, expiries, holds, links.
 
 The sealed events name persons by pseudonym; the store finds them by opening its rows of persons, all of them, which is
 a restore's price. What an event names and the store does not have was made after the backup, and needs no destroying.
@@ -17,9 +17,11 @@ from ledger.keys.destruction_tables import make_tables
 from ledger.keys.doomed import of_persons
 from ledger.keys.erasure import Destructions
 from ledger.keys.hierarchy import TenantRing
+from ledger.keys.holds import hold_identity
 from ledger.keys.provider import HolderRef
 from ledger.keys.rows import insert_links, select_links
 from ledger.keys.sealed_rows import SealedRows
+from ledger.keys.tenant_seal import seal_by_tenant
 
 CHUNK_ROWS = 200
 
@@ -66,6 +68,32 @@ class KeyReplay(Destructions):
             missing = set(pairs) - select_links(rows, tenant, pairs)
             insert_links(rows, tenant, tuple(missing))
             return len(missing)
+
+    def hold_again(
+        self, tenant: str, hold_id: str, pseudonym: bytes, request: Request, at_ms: int, *, released: bool
+    ) -> bool:
+        """Put a hold in the state of its last event; whether that changed anything. False for a person not there."""
+        make_tables(self._database)
+        with self._database.write() as rows:
+            ring = self._hierarchy.ring(rows, tenant, 0.0)
+            holder_hash = self._persons(rows, ring).get(pseudonym) if ring is not None else None
+            if ring is None or holder_hash is None:
+                return False
+            of = (tenant, hold_id)
+            known = rows.execute(
+                "SELECT released_at_ms IS NOT NULL FROM holds WHERE tenant = ? AND hold_id = ?", of
+            ).fetchone()
+            if known is not None and bool(known[0]) == released:
+                return False
+            generation, sealed = seal_by_tenant(ring, request.to_bytes(), hold_identity(tenant, hold_id))
+            rows.execute(
+                "INSERT INTO holds (tenant, hold_id, holder_hash, pseudonym, placed_at_ms, released_at_ms, recorded, "
+                "tenant_key_generation, request) VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?) ON CONFLICT (tenant, hold_id) "
+                "DO UPDATE SET released_at_ms = excluded.released_at_ms, recorded = 1, "
+                "tenant_key_generation = excluded.tenant_key_generation, request = excluded.request",
+                (*of, holder_hash, pseudonym, at_ms, at_ms if released else None, generation, sealed),
+            )
+        return True
 
     def unexplained(
         self, tenant: str, pseudonyms: Collection[bytes], scope_ids: Collection[bytes]

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from ledger.erasure.events import hold_event
 from ledger.erasure.restoring import Restored, Restoring
 from ledger.key_store_age import KeyStoreBehind, check_not_behind
 from ledger.keys.database import KeyDatabase
-from ledger.keys.destruction import Destruction
+from ledger.keys.destruction import Destruction, Held
+from ledger.keys.holds import Holds
 from ledger.keys.master import LocalMasterKey
 from ledger.keys.provider import HolderRef
 from ledger.keys.replay import KeyReplay
@@ -143,6 +145,28 @@ async def test_links_are_made_again(small: SmallLedger, tmp_path: Path) -> None:
     assert before
     await erase(small, "mia")
     assert keys(small).acquire("acme", [HolderRef("session", "s-later")], [], []).suppressed
+
+
+async def test_holds_stand_as_they_stood(small: SmallLedger, tmp_path: Path) -> None:
+    """A hold placed after the backup stands again, and one that was released since does not."""
+    holds = Holds(small.database, LocalMasterKey.load(small.folder / "master.key"))
+    before = holds.place("acme", "case-1", "mia", REQUEST)
+    await small.publish("acme", hold_event(before, "test"))
+    await small.seal()
+    backup = back_up(small, tmp_path / "backup")
+    for changed in (holds.release("acme", "case-1", REQUEST), holds.place("acme", "case-2", "jon", REQUEST)):
+        await small.publish("acme", hold_event(changed, "test"))
+        await small.seal()
+    await put_back(small, backup)
+    assert restore(small).holds == 2
+    found = Holds(small.database, LocalMasterKey.load(small.folder / "master.key")).all("acme")
+    assert [(each.hold_id, each.stands, each.recorded) for each in found] == [
+        ("case-1", False, True),
+        ("case-2", True, True),
+    ]
+    with pytest.raises(Held, match="case-2"):
+        destructions(small).mark_persons("acme", ["jon"], REQUEST)
+    assert restore(small).holds == 0
 
 
 async def test_an_erasure_that_the_backup_had_begun_is_finished(small: SmallLedger, tmp_path: Path) -> None:
