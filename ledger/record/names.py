@@ -4,8 +4,8 @@ A *name* is bounded text in clear: 1 to 256 printable characters (no control, fo
 single spaces inside, none that nobody can see: text could hide behind it), at most 8 words. Longer or freer text is a
 content and has a content's field. A name never holds the identifier of a person named in the same event, however it is
 spelled (both are compared in the form by which a person is found, `ledger.keys.normalize`); an identifier of fewer than
-4 characters must not be the whole name. Fields for accountable people (author, reviewers, approvers, readers) are
-exempt: they stand in clear on purpose.
+4 characters must not be the whole name. Nor does it hold an e-mail address or a token (`ledger.redaction.clear_names`).
+Fields for accountable people (author, reviewers, approvers, readers) are exempt: they stand in clear on purpose.
 
 Every check raises `Rejected` with the field's path; the message tells lengths and positions, never the value.
 """
@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 
 from ledger.errors import Rejected
 from ledger.keys.normalize import normalize_v1
+from ledger.redaction.clear_names import held_in
 
 NAME_CHARACTERS_MAX = 256
 NAME_WORDS_MAX = 8
@@ -124,6 +125,16 @@ def may_hold(text: str, identifiers: Iterable[str]) -> bool:
         return True
     text = text.lower()
     return any(_folded(each) in text for each in identifiers)
+
+
+def check_clear(texts: Iterable[tuple[str, str]]) -> None:
+    """Refuses names that hold what may not stand in clear (`ledger.redaction.clear_names`); (field, name) pairs."""
+    for field, text in texts:
+        held = held_in(text)
+        if held is not None:
+            raise Rejected(
+                field, f"holds a value of type {held}, and names stand in clear for ever: use a content for it"
+            )
 
 
 def check_no_identifier(texts: Iterable[tuple[str, str]], identifiers: Iterable[str]) -> None:

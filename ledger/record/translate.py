@@ -17,10 +17,11 @@ from ledger.keys.provider import HolderRef
 from ledger.record.bodies import BODIES
 from ledger.record.envelope import ENVELOPE_NAMES, envelope_of
 from ledger.record.fields import Values, symbol
-from ledger.record.names import bounded, check_no_identifier, identifier, may_hold, name
+from ledger.record.names import bounded, check_clear, check_no_identifier, identifier, may_hold, name
 from ledger.record.payload import BODY_FIELDS
 from ledger.record.schemas import PAYLOAD, text_fields
 from ledger.record.submission import check_event_id
+from ledger.redaction.clear_names import held_in
 from ledger.v1 import event_pb2 as pb
 
 CLEAR_PERSON_FIELDS = {
@@ -145,11 +146,8 @@ def translate(event: pb.Event) -> Submission:
         contents.found.append(_identity(f"subjects.{i}", subject))
     body = BODIES[kind](getattr(event, kind), contents.take)
     persons = tuple(dict.fromkeys([*everyone, *contents.persons])) if contents.persons else everyone
-    if persons:
-        _check_names(envelope, kind, body, contents.named, subjects, persons)
-        holders = tuple([HolderRef("person", each) for each in persons])
-    else:
-        holders = (stand_in(session_id, event_id),)
+    _check_names(envelope, kind, body, contents.named, subjects, persons)
+    holders = tuple([HolderRef("person", each) for each in persons]) if persons else (stand_in(session_id, event_id),)
     return Submission(
         event_id, kind, envelope, body, tuple(contents.found), actor_user, subjects, persons, holders, session_id
     )
@@ -224,7 +222,7 @@ def _check_names(
     subjects: Subjects,
     persons: tuple[str, ...],
 ) -> None:
-    """Refuses names that hold a person's identifier.
+    """Refuses names that hold an identifier of a person of the event, an e-mail address or a token.
 
     All names are looked at as one text; only when something may be in there are they looked at one by one.
     """
@@ -237,8 +235,11 @@ def _check_names(
         if body[attribute]:
             more += _texts_in({attribute: body[attribute]}, BODY_FIELDS[kind], kind)
     single = filter(None, _ENVELOPE_TEXTS(envelope) + _BODY_TEXTS[kind](body))
-    if may_hold("\x00".join([*single, *[text for _, text in more]]), persons):
+    together = "\n".join([*single, *[text for _, text in more]])
+    if persons and may_hold(together, persons):
         check_no_identifier([*_single_names(envelope, kind, body), *more], persons)
+    if held_in(together) is not None:
+        check_clear([*_single_names(envelope, kind, body), *more])
 
 
 def _single_names(envelope: Values, kind: str, body: Values) -> Iterator[tuple[str, str]]:

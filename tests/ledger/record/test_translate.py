@@ -95,6 +95,19 @@ def test_a_named_persons_identifier_is_refused_in_every_name(path: Path) -> None
     assert error.field == text_of(path)
 
 
+@named([path for path in NAME_PATHS if path[-1].name != "month"])
+def test_an_address_is_refused_in_every_name(path: Path) -> None:
+    """No name field takes an e-mail address, whoever's it is, but those of accountable people; it is not repeated."""
+    event = event_with(path, "by.someone.else@example.org")
+    if exempt(path):
+        translate(event)
+        return
+    error = refusal(event)
+    assert "holds a value of type email" in error.reason
+    assert "someone" not in str(error)
+    assert error.field == text_of(path)
+
+
 @pytest.mark.parametrize("who", ["chat", "stop", "request", "unspecified", "single", "none", "text/plain"[:4]])
 def test_a_person_called_like_an_enum_is_no_clash(who: str) -> None:
     """Enum values are not names: a user called `chat` can chat."""
