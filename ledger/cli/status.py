@@ -14,6 +14,8 @@ from ledger.cli.running import run
 from ledger.config import LedgerConfig
 from ledger.errors import LedgerError
 from ledger.home import Home
+from ledger.keys.destruction import Destruction
+from ledger.keys.erasure import Destructions
 from ledger.log.interface import Bounds
 from ledger.segments.history import History
 from ledger.segments.objects import FileStore
@@ -27,7 +29,7 @@ from ledger.trust import TrustedKeys
 @home_option
 @json_option
 def status(home: Path, as_json: bool) -> None:
-    """Show each partition's newest round and how far sealing lags, and each tenant's events.
+    """Show each partition's newest round and how far sealing lags, each tenant's events, and unfinished erasures.
 
     \b
     Examples:
@@ -39,6 +41,7 @@ def status(home: Path, as_json: bool) -> None:
     with opened.keys(config) as keys:
         tenants = keys.tenants.all()
         partitions = keys.tenants.partitions()
+        unfinished = [_unfinished(each) for each in Destructions(keys.database, keys.master).unfinished()]
     states = _states(config, partitions)
     bounds = run(_bounds(opened, config, partitions))
     parts = [_partition(states[each], bounds.get(each)) for each in range(partitions)]
@@ -52,6 +55,7 @@ def status(home: Path, as_json: bool) -> None:
                 "partitions": parts,
                 "tenants": sizes,
                 "stored": stored,
+                "unfinished": unfinished,
             }
         )
         return
@@ -64,6 +68,20 @@ def status(home: Path, as_json: bool) -> None:
         )
     words = (f"{name} {each['bytes']:,} bytes in {each['files']:,} files" for name, each in stored.items())
     print_wrapped("stored: " + ", ".join(words))
+    for each in unfinished:
+        print_wrapped(
+            f"unfinished: the {each['kind']} of tenant {each['tenant']} marked {each['marked_at']} is {each['phase']}; "
+            "`audit-ledger erase --resume` goes on with it"
+        )
+
+
+def _unfinished(destruction: Destruction) -> dict[str, str]:
+    return {
+        "kind": destruction.kind,
+        "tenant": destruction.tenant,
+        "phase": destruction.phase,
+        "marked_at": datetime.fromtimestamp(destruction.marked_at_ms / 1_000, UTC).isoformat(timespec="seconds"),
+    }
 
 
 def _folders(home: Home, config: LedgerConfig) -> dict[str, Path]:

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from ledger.cli.erasing import erase, expire, hold
+from ledger.cli.status import status
 from ledger.erasure import opening, proceeding
 from ledger.errors import Unavailable
 from ledger.home import Home
@@ -74,7 +75,7 @@ def test_a_hold_keeps_the_month(home: Home) -> None:
 def test_what_was_interrupted_is_finished_by_the_next_command(
     home: Home, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    """Cut off before any step, the erasure is listed by none but finished by the next, with one certificate."""
+    """Cut off before any step, `status` tells it and the next command finishes it, with one certificate."""
     order = ("--home", str(home.path), "--tenant", TENANT, "--subject", "mia")
 
     def die(*given: object) -> None:
@@ -84,7 +85,12 @@ def test_what_was_interrupted_is_finished_by_the_next_command(
         broken.setattr(Destructions, step, die)
         with pytest.raises(Killed):
             CliRunner().invoke(erase, order)
+    [left] = run(home, status)["unfinished"]
+    assert (left["kind"], left["tenant"]) == ("erasure", TENANT)
+    told = CliRunner().invoke(status, ["--home", str(home.path)])
+    assert "erase --resume" in told.stdout.replace("\n", " ")
     [done] = run(home, erase, "--resume")
+    assert run(home, status)["unfinished"] == []
     assert (done["kind"], done["tenant"], done["scopes_destroyed"]) == ("erasure", TENANT, 3)
     assert run(home, erase, "--resume") == []
     with home.keys(home.config(environment={})) as keys:
