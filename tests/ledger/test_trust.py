@@ -162,7 +162,7 @@ def bent(where: str, value: object) -> bytes:
         ("format", "audit-ledger-trust/v2", "format"),
         ("format", ..., "file"),
         ("comment", "x", "file"),
-        ("ledger", "a b", "key name"),
+        ("ledger", "a b", "ledger name"),
         ("ledger", 7, "ledger"),
         ("keys", {}, "keys"),
         ("keys/0/role", "witness", "role"),
