@@ -1,5 +1,6 @@
 # Everything runs in .venv, which the first target makes. Needs Python 3.11 or later; the tests also use Java 17 and
-# Maven (a real Kafka broker), Go (an independent verifier) and strace (kills and failing disks), and say so if missing.
+# Maven (a real Kafka broker), Go (an independent verifier), strace (kills and failing disks) and SoftHSM (a PKCS#11
+# token), and say so if missing.
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv

@@ -27,6 +27,7 @@ from consumers.identity import Identified
 from consumers.proposals import Proposals
 from consumers.publication import Publication, Stretch
 from ledger.config import LedgerConfig
+from ledger.current_signer import always
 from ledger.home import Home, OpenKeys, ledger_key_name
 from ledger.merkle import leaf_hashes
 from ledger.record.assemble import AssembledEvent, ContentLimits, Reception, assemble, digest_of, needs
@@ -189,7 +190,7 @@ class LargeLedger:
     def _publication(self) -> Publication:
         name = ledger_key_name(self.config.ledger.name)
         signer = self.keys.store.signing_key("ledger", name).signer(name)
-        return Publication(self.store, signer, self.config.sealer.row_group_rows)
+        return Publication(self.store, always(signer), self.config.sealer.row_group_rows)
 
 
 def _encodable(payload: bytes) -> dict[str, object]:

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from consumers.compaction import Compacted, CompactionLimits, Compactor
 from consumers.going_on import go_on
-from consumers.opening import limits, parts, trust_reader
+from consumers.opening import limits, parts
 from consumers.sealer import RoundOutcome, now_us
 from consumers.service import SealerService
 from consumers.superseded import remove_superseded
@@ -25,6 +25,7 @@ from ledger.home import Home
 from ledger.log.interface import EventLog
 from ledger.segments.objects import FileStore
 from ledger.segments.round import GAP
+from ledger.trust_file import trust_reader
 
 
 def commands() -> list[click.Command]:

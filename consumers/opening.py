@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 
 from consumers.id_index import IdIndex
 from consumers.sealer import SealerLimits, SealerParts
 from ledger import __version__
 from ledger.config import LedgerConfig
-from ledger.errors import Misconfigured
+from ledger.current_signer import CurrentSigner
 from ledger.home import OpenKeys, ledger_key_name
 from ledger.log.interface import EventLog
 from ledger.segments.objects import FileStore
 from ledger.tenants import SYSTEM, TenantLog, TenantRegistry, log_origin
-from ledger.trust import TrustedKeys
+from ledger.trust_file import trust_reader
 
 
 def limits(config: LedgerConfig) -> SealerLimits:
@@ -33,38 +31,21 @@ def limits(config: LedgerConfig) -> SealerLimits:
 
 def parts(config: LedgerConfig, keys: OpenKeys, log: EventLog, partition: int) -> SealerParts:
     """What the sealer of one partition works with. The event log is started by the caller."""
-    name = ledger_key_name(config.ledger.name)
+    trust = trust_reader(config.ledger.trust)
     return SealerParts(
         store=FileStore(config.ledger.segments),
         log=log,
         incarnation=config.ledger.incarnation_bytes,
         logs=keys.tenants.partition_logs(partition),
-        trust=trust_reader(config.ledger.trust),
+        trust=trust,
         find_log=log_finder(keys.tenants, config.ledger.name),
         log_by_id=keys.tenants.log_by_id,
         newest=keys.newest_rounds,
         keys=keys.store,
-        signer=keys.store.signing_key("ledger", name).signer(name),
+        signer=CurrentSigner(keys.store, "ledger", ledger_key_name(config.ledger.name), trust),
         index=IdIndex(config.ledger.derived / "ids" / f"{partition:04d}"),
         build=__version__,
     )
-
-
-def trust_reader(path: Path) -> Callable[[], TrustedKeys]:
-    """The trust file as it is now; read again only when it was replaced."""
-    held: list[tuple[tuple[int, int, int], TrustedKeys]] = []
-
-    def read() -> TrustedKeys:
-        try:
-            status = os.stat(path)
-        except OSError as error:
-            raise Misconfigured(f"{path}: cannot read the trusted keys: {error.strerror}") from None
-        stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
-        if not held or held[0][0] != stamp:
-            held[:] = [(stamp, TrustedKeys.load(path))]
-        return held[0][1]
-
-    return read
 
 
 def log_finder(tenants: TenantRegistry, ledger_name: str) -> Callable[[str], TenantLog | None]:

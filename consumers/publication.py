@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from consumers.assembly import Draft
 from ledger.checkpoint import Checkpoint, sign_checkpoint
+from ledger.current_signer import Signers
 from ledger.errors import IntegrityError, LedgerError, Unavailable
 from ledger.note import NoteSigner
 from ledger.segments import names
@@ -60,7 +61,7 @@ class Published:
 class Publication:
     """Publishes the rounds of one partition."""
 
-    def __init__(self, store: FileStore, signer: NoteSigner, row_group_rows: int) -> None:
+    def __init__(self, store: FileStore, signer: Signers, row_group_rows: int) -> None:
         self._store = store
         self._signer = signer
         self._row_group_rows = row_group_rows
@@ -102,7 +103,8 @@ class Publication:
         after.apply(round_, body, raw, list(statements))
         for digest, placement in sorted(placements, key=lambda pair: pair[0]):
             after.apply_placement(placement, digest)
-        if not self._store.put(names.round_name(state.partition, round_.number), sign(body, self._signer)):
+        signed = sign(body, self._signer(stretch.sealed_at_us))
+        if not self._store.put(names.round_name(state.partition, round_.number), signed):
             raise Fenced(f"partition {state.partition}: round {round_.number} was published by another sealer")
         return Published(round_, after, sum(file.bytes for file in files))
 
@@ -148,13 +150,17 @@ class Publication:
         for log_id, origin in sorted(origins.items(), key=lambda pair: pair[1]):
             head = state.head(log_id)
             checkpoints.append(Checkpoint(origin, head.edge.size, head.edge.root()))
-        notes = tuple(sign_checkpoint(each, self._named(each.origin)) for each in checkpoints)
+        try:
+            signer = self._signer(published.round.sealed_at_us)
+        except IntegrityError:
+            # An old round's, whose key is gone: no key that is good today was good then. The next round has its own.
+            return
+        notes = tuple(
+            sign_checkpoint(each, NoteSigner(each.origin, signer.public_key, signer.sign)) for each in checkpoints
+        )
         name = names.checkpoints_name(state.partition, published.round.number)
         try:
             self._store.put(name, CHECKPOINTS.encode(Checkpoints(notes)))
         except Unavailable:
             # Derived: the round stands without them, and they are signed again when the partition is opened.
             return
-
-    def _named(self, origin: str) -> NoteSigner:
-        return NoteSigner(origin, self._signer.public_key, self._signer.sign)

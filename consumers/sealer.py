@@ -34,11 +34,11 @@ from consumers.proposals import Proposals
 from consumers.publication import Publication, Published, Stretch
 from consumers.quarantine import findings
 from consumers.reader import ReadLimits, StretchReader
+from ledger.current_signer import Signers
 from ledger.errors import IntegrityError
 from ledger.keys.provider import KeyProvider
 from ledger.log.interface import EventLog, record_digest
 from ledger.newest_rounds import NewestRound, NewestRounds
-from ledger.note import NoteSigner
 from ledger.segments import names
 from ledger.segments.history import History
 from ledger.segments.objects import FileStore
@@ -79,7 +79,7 @@ class SealerParts:
     log_by_id: Callable[[bytes], TenantLog | None]
     newest: NewestRounds
     keys: KeyProvider
-    signer: NoteSigner
+    signer: Signers
     index: IdIndex
     build: str
     clock_us: Callable[[], int] = now_us
@@ -88,7 +88,7 @@ class SealerParts:
 def check_signer(parts: SealerParts, at_us: int) -> None:
     """`IntegrityError` unless the trust holds our key now: a round that nobody believes could never be taken back."""
     sealed_at = datetime.fromtimestamp(at_us / 1_000_000, UTC)
-    parts.trust().key("ledger", parts.signer.verifier_key.key_id, sealed_at)
+    parts.trust().key("ledger", parts.signer(at_us).verifier_key.key_id, sealed_at)
 
 
 @dataclass(frozen=True, slots=True)

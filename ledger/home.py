@@ -36,7 +36,8 @@ from ledger.config.settings import GatewayConfig
 from ledger.errors import Misconfigured
 from ledger.key_store_age import check_not_behind
 from ledger.keys.database import KeyDatabase
-from ledger.keys.master import LocalMasterKey, sync_folder
+from ledger.keys.master import LocalMasterKey, MasterKey, sync_folder
+from ledger.keys.masters import MasterKeys
 from ledger.keys.spool import SpoolKeys
 from ledger.keys.sqlite_store import SqliteKeyStore
 from ledger.log.interface import EventLog
@@ -70,7 +71,7 @@ class OpenKeys(AbstractContextManager["OpenKeys"]):
     """A home's open key store and what lives in it. Close it, or use it in a `with`."""
 
     database: KeyDatabase
-    master: LocalMasterKey
+    master: MasterKey
     store: SqliteKeyStore
     tenants: TenantRegistry
 
@@ -156,7 +157,7 @@ class Home:
 
         `KeyStoreBehind` when it is older than the ledger, as after a restore; `restoring`: open it all the same.
         """
-        master = LocalMasterKey.load(config.ledger.master_key)
+        master = self.master_keys(config).open()
         keys = _open_keys(KeyDatabase.open(config.ledger.key_store), master, config.ledger.name)
         if not restoring:
             try:
@@ -166,6 +167,10 @@ class Home:
                 keys.close()
                 raise
         return keys
+
+    def master_keys(self, config: LedgerConfig) -> MasterKeys:
+        """Where the configuration says that the master key is, and the one before it."""
+        return MasterKeys(self.path, config.ledger.master_key, config.ledger.master_key_previous)
 
     def remembered_rounds(self, config: LedgerConfig) -> Mapping[int, NewestRound]:
         """What the key store remembers of the newest rounds, as of now. Needs no master key."""
@@ -181,23 +186,32 @@ class Home:
 
     def write_trust(self, config: LedgerConfig, keys: OpenKeys) -> TrustedKeys:
         """Write the trust file anew: every signing key and every log there is now. Ranges that were set stay."""
+        trusted = self.trust_of(config, keys)
+        trusted.save(config.ledger.trust)
+        return trusted
+
+    def trust_of(self, config: LedgerConfig, keys: OpenKeys) -> TrustedKeys:
+        """What the trust file would say if it were written now.
+
+        A key that it had and the key store does not, as after a restore, stays: what it signed is still to be verified.
+        """
         ranges: dict[bytes, TrustedKey] = {}
         if config.ledger.trust.exists():
             ranges = {key.public_key: key for key in TrustedKeys.load(config.ledger.trust).keys}
-        trusted = TrustedKeys(
+        stored = keys.store.signing_keys()
+        return TrustedKeys(
             config.ledger.name,
             tuple(
                 ranges.get(key.public_key) or TrustedKey(key.role, key.name, key.public_key, key.created_at)
-                for key in keys.store.signing_keys()
-            ),
+                for key in stored
+            )
+            + tuple(key for key in ranges.values() if key.public_key not in {each.public_key for each in stored}),
             tuple(
                 TrustedLog(log.tenant, log.shard, log.log_id, log.partition, log.origin)
                 for tenant in keys.tenants.all()
                 for log in tenant.logs
             ),
         )
-        trusted.save(config.ledger.trust)
-        return trusted
 
     def add_gateway(self, config: LedgerConfig, keys: OpenKeys, gateway_id: str) -> None:
         """A signing key for another gateway, and verifiers told of it. `Misconfigured` when it has one."""
@@ -264,7 +278,7 @@ class Home:
             self.path.rmdir()
 
 
-def _open_keys(database: KeyDatabase, master: LocalMasterKey, ledger_name: str) -> OpenKeys:
+def _open_keys(database: KeyDatabase, master: MasterKey, ledger_name: str) -> OpenKeys:
     try:
         return OpenKeys(database, master, SqliteKeyStore(database, master), TenantRegistry(database, ledger_name))
     except BaseException:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from consumers.id_index import IdIndex
 from consumers.sealer import PartitionSealer, RoundOutcome, SealerLimits, SealerParts
+from ledger.current_signer import always
 from ledger.keys.database import KeyDatabase
 from ledger.keys.master import LocalMasterKey
 from ledger.keys.sqlite_store import SqliteKeyStore
@@ -156,7 +157,7 @@ class SmallLedger:
             log_by_id=self.tenants.log_by_id,
             newest=self.newest_rounds,
             keys=self.keys,
-            signer=self.ledger_signer,
+            signer=always(self.ledger_signer),
             index=IdIndex(self.folder / "derived" / f"ids-{partition:04d}"),
             build="test",
             clock_us=self.clock_us,

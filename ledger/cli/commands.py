@@ -9,6 +9,7 @@ from ledger.cli.checking import fsck
 from ledger.cli.demo import demo
 from ledger.cli.disclosing import check
 from ledger.cli.erasing import erase, expire, hold
+from ledger.cli.keys import keys
 from ledger.cli.policies import policy
 from ledger.cli.processes import serve, up
 from ledger.cli.publishing import import_, publish
@@ -19,5 +20,5 @@ from ledger.cli.verifying import verify
 
 def commands() -> list[click.Command]:
     """What this package adds to `audit-ledger`."""
-    keys = [erase, expire, hold, restore]
-    return [init, tenant, policy, serve, up, publish, import_, verify, fsck, check, *keys, status, demo]
+    people = [keys, erase, expire, hold, restore]
+    return [init, tenant, policy, serve, up, publish, import_, verify, fsck, check, *people, status, demo]

@@ -24,7 +24,7 @@ INTERRUPTED = 130
 _ORDER = (
     *("init", "tenant", "policy", "up", "serve", "seal", "compact", "resume", "serve-query", "publish", "import"),
     *("reconstruct", "replay", "find", "sql", "prove", "disclose", "check-disclosure", "checkpoint"),
-    *("erase", "expire", "hold", "restore", "verify", "fsck", "status", "demo"),
+    *("keys", "erase", "expire", "hold", "restore", "verify", "fsck", "status", "demo"),
 )
 
 

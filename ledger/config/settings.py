@@ -69,7 +69,12 @@ class LogConfig:
     )
     segments: Path = field(default=Path("segments"), metadata=about("Folder of the sealed files."))
     derived: Path = field(default=Path("derived"), metadata=about("Folder of indexes and tiles; may be deleted."))
-    master_key: Path = field(default=Path("keys/master.key"), metadata=about("File of the master key, mode 0600."))
+    master_key: str = setting(
+        "keys/master.key", "File of the master key, mode 0600, or the `pkcs11:` URI of one in a token (KEYS.md)."
+    )
+    master_key_previous: str = setting(
+        "", "The master key before it, while what that one sealed is still to be sealed anew (KEYS.md)."
+    )
     key_store: Path = field(
         default=Path("keys/keys.sqlite"), metadata=about("Database of sealed keys, pseudonyms and tenants.")
     )

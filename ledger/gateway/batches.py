@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from ledger.current_signer import Signers
 from ledger.log.framing import frame
 from ledger.log.interface import BATCH_OVERHEAD_BYTES, Record, record_bytes
-from ledger.note import NoteSigner
+from ledger.note import KEY_ID_BYTES
 from ledger.receipt import ENTRY, RECEIPT, Receipt, ReceiptEntry, join
 from ledger.record.assemble import AssembledEvent
 from ledger.record.payload import encode_event_record
@@ -68,7 +69,8 @@ class TooLarge:
 class BatchCutter:
     """Cuts and signs for one gateway and one event log."""
 
-    signer: NoteSigner
+    signer: Signers
+    key_name: str
     gateway_id: str
     incarnation: bytes
     sealing_delay_ms: int
@@ -98,8 +100,7 @@ class BatchCutter:
     def _empty_records(self, log: TenantLog) -> tuple[Record, Record]:
         """A receipt's record without entries and an event's without value, as they would be framed."""
         body = RECEIPT.encode(self._receipt(log, b""))
-        key = self.signer.verifier_key
-        unsigned = SIGNED.encode(Signed(body, key.name, key.key_id, _NO_SIGNATURE))
+        unsigned = SIGNED.encode(Signed(body, self.key_name, bytes(KEY_ID_BYTES), _NO_SIGNATURE))
         receipt, event = frame(log.log_id, self.incarnation, unsigned, [b""])
         return receipt, event
 
@@ -108,6 +109,8 @@ class BatchCutter:
 
     def _sign(self, log: TenantLog, taken: Sequence[tuple[ReadyEvent, bytes]]) -> Batch:
         entries = join([event.entry() for event, _ in taken])
-        receipt = sign(RECEIPT.encode(self._receipt(log, entries)), self.signer)
+        # The time that verifiers hold against the key's range.
+        signer = self.signer(max(event.received_at_us for event, _ in taken))
+        receipt = sign(RECEIPT.encode(self._receipt(log, entries)), signer)
         records = frame(log.log_id, self.incarnation, receipt, [value for _, value in taken])
         return Batch(log, tuple(event for event, _ in taken), receipt, entries, tuple(records))

@@ -24,6 +24,7 @@ from grpc_reflection.v1alpha import reflection
 from ledger import __version__
 from ledger.config import GatewayConfig, LedgerConfig
 from ledger.config.address import Address, parse_address
+from ledger.current_signer import CurrentSigner
 from ledger.errors import IntegrityError, LedgerError, Misconfigured, Unavailable
 from ledger.gateway.admission import Admission
 from ledger.gateway.answer import ACCEPTED, REPEAT
@@ -48,6 +49,7 @@ from ledger.log.interface import EventLog
 from ledger.policy.register import PolicyRegister
 from ledger.record.assemble import ContentLimits
 from ledger.tenants import ORG
+from ledger.trust_file import trust_reader
 from ledger.v1 import event_pb2 as pb
 
 log = logging.getLogger(__name__)
@@ -244,8 +246,11 @@ def _publisher(
             f"event log: the ledger has {keys.tenants.partitions()} partitions, the log {event_log.partitions}"
         )
     key_name = gateway_key_name(ledger.name, gateway.gateway_id)
+    signer = CurrentSigner(keys.store, "gateway", key_name, trust_reader(ledger.trust))
+    signer(time.time_ns() // 1_000)  # a gateway that can't sign says so before it takes anything
     cutter = BatchCutter(
-        keys.store.signing_key("gateway", key_name).signer(key_name),
+        signer,
+        key_name,
         gateway.gateway_id,
         ledger.incarnation_bytes,
         gateway.sealing_delay_ms,

@@ -30,9 +30,10 @@ from os import urandom
 from typing import get_args
 
 from ledger.canonical import text
-from ledger.errors import IntegrityError, Misconfigured
+from ledger.errors import IntegrityError
 from ledger.keys.cache import LeaseCache
 from ledger.keys.master import MasterKey
+from ledger.keys.master_ring import master_named, sealing_master
 from ledger.keys.normalize import NORMALIZATION_NONE, NORMALIZATION_V1, exact_bytes, normalize_v1
 from ledger.keys.provider import HolderKind, HolderRef, ScopeRef
 from ledger.keys.sealing import KEY_BYTES, open_sealed, row_identity, seal
@@ -106,7 +107,7 @@ class KeyHierarchy:
         if not keys or lookup is None:
             return None
         where = f"look-up key of tenant {tenant}"
-        identity = row_identity("lookup_keys", tenant)
+        identity = lookup_key_identity(tenant)
         lookup_key = self._open_under(keys, tenant, lookup[0], lookup[1], identity, where, now)
         return TenantRing(tenant, max(keys), keys, lookup_key)
 
@@ -115,11 +116,12 @@ class KeyHierarchy:
         ring = self.ring(rows, tenant, now)
         if ring is not None:
             return ring
-        sealed = self._master.seal(urandom(KEY_BYTES), _tenant_key_identity(tenant, FIRST_GENERATION))
+        master = sealing_master(rows, self._master)
+        sealed = master.seal(urandom(KEY_BYTES), tenant_key_identity(tenant, FIRST_GENERATION))
         rows.execute(
             "INSERT INTO tenant_keys (tenant, generation, master_key_id, sealed) VALUES (?, ?, ?, ?) "
             "ON CONFLICT (tenant, generation) DO NOTHING",
-            (tenant, FIRST_GENERATION, self._master.key_id, sealed),
+            (tenant, FIRST_GENERATION, master.key_id, sealed),
         )
         generation, master_key_id, sealed = rows.execute(
             "SELECT generation, master_key_id, sealed FROM tenant_keys WHERE tenant = ? ORDER BY generation DESC",
@@ -129,7 +131,7 @@ class KeyHierarchy:
         rows.execute(
             "INSERT INTO lookup_keys (tenant, tenant_key_generation, sealed) VALUES (?, ?, ?) "
             "ON CONFLICT (tenant) DO NOTHING",
-            (tenant, generation, seal(tenant_key, urandom(KEY_BYTES), row_identity("lookup_keys", tenant))),
+            (tenant, generation, seal(tenant_key, urandom(KEY_BYTES), lookup_key_identity(tenant))),
         )
         ring = self.ring(rows, tenant, now)
         if ring is None:
@@ -141,7 +143,7 @@ class KeyHierarchy:
     ) -> bytes:
         """The key of one row of `bucket_keys`."""
         where = f"bucket key {bucket} generation {generation} of tenant {ring.tenant}"
-        identity = _bucket_key_identity(ring.tenant, bucket, generation)
+        identity = bucket_key_identity(ring.tenant, bucket, generation)
         return self._open_under(ring.keys, ring.tenant, tenant_key_generation, sealed, identity, where, now)
 
     def ensure_bucket_keys(
@@ -160,7 +162,7 @@ class KeyHierarchy:
             [
                 (ring.tenant, bucket, FIRST_GENERATION, ring.current, seal(tenant_key, urandom(KEY_BYTES), identity))
                 for bucket in absent
-                for identity in (_bucket_key_identity(ring.tenant, bucket, FIRST_GENERATION),)
+                for identity in (bucket_key_identity(ring.tenant, bucket, FIRST_GENERATION),)
             ],
         )
         found |= self._newest_bucket_keys(rows, ring, absent, now)
@@ -184,15 +186,12 @@ class KeyHierarchy:
         }
 
     def _open_tenant_key(self, tenant: str, generation: int, master_key_id: str, sealed: bytes, now: float) -> bytes:
-        if master_key_id != self._master.key_id:
-            raise Misconfigured(
-                f"tenant key {generation} of {tenant}: expected master key {master_key_id}, got {self._master.key_id}"
-            )
-        identity = _tenant_key_identity(tenant, generation)
+        master = master_named(self._master, master_key_id, f"tenant key {generation} of {tenant}")
+        identity = tenant_key_identity(tenant, generation)
         remembered, _ = self._opened.get_many(tenant, (identity + sealed,), now)
         if remembered:
             return remembered[identity + sealed]
-        key = self._master.open(sealed, identity)
+        key = master.open(sealed, identity)
         if len(key) != KEY_BYTES:
             raise IntegrityError(f"tenant key {generation} of {tenant}: expected {KEY_BYTES} bytes, found {len(key)}")
         self._opened.put_many(tenant, ((identity + sealed, key),), now)
@@ -219,9 +218,16 @@ class KeyHierarchy:
         return key
 
 
-def _tenant_key_identity(tenant: str, generation: int) -> bytes:
+def tenant_key_identity(tenant: str, generation: int) -> bytes:
+    """What binds a row of `tenant_keys` to its place."""
     return row_identity("tenant_keys", tenant, generation.to_bytes(8, "big"))
 
 
-def _bucket_key_identity(tenant: str, bucket: int, generation: int) -> bytes:
+def lookup_key_identity(tenant: str) -> bytes:
+    """What binds a row of `lookup_keys` to its place."""
+    return row_identity("lookup_keys", tenant)
+
+
+def bucket_key_identity(tenant: str, bucket: int, generation: int) -> bytes:
+    """What binds a row of `bucket_keys` to its place."""
     return row_identity("bucket_keys", tenant, bytes((bucket,)), generation.to_bytes(8, "big"))

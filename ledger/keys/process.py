@@ -25,6 +25,7 @@ from ledger.errors import Misconfigured
 from ledger.keys.database import KeyDatabase
 from ledger.keys.derive import hkdf
 from ledger.keys.master import MasterKey
+from ledger.keys.master_ring import master_named, sealing_master
 from ledger.keys.sealing import KEY_BYTES, row_identity
 
 AUTHORIZATION = "authorization"
@@ -57,19 +58,18 @@ class ProcessKey:
         if found is None:
             with database.write() as rows:
                 rows.execute(TABLE)
+                sealing = sealing_master(rows, master)
                 rows.execute(
                     "INSERT INTO process_keys (generation, master_key_id, sealed) VALUES (?, ?, ?) "
                     "ON CONFLICT DO NOTHING",
-                    (GENERATION, master.key_id, master.seal(urandom(KEY_BYTES), _identity())),
+                    (GENERATION, sealing.key_id, sealing.seal(urandom(KEY_BYTES), process_key_identity())),
                 )
             with database.read() as rows:
                 found = _find(rows)
         if found is None:
             raise Misconfigured("process key: the key store lost it while it was made")
         master_key_id, sealed = found
-        if master_key_id != master.key_id:
-            raise Misconfigured(f"process key: expected master key {master_key_id}, got {master.key_id}")
-        return cls(master.open(sealed, _identity()))
+        return cls(master_named(master, master_key_id, "process key").open(sealed, process_key_identity()))
 
     def credential(self, method: str, request: bytes) -> str:
         """The value of `authorization` for one call of `method`, such as "/ledger.v1.IngestService/Publish"."""
@@ -98,5 +98,6 @@ def _find(rows: sqlite3.Connection) -> tuple[str, bytes] | None:
     return found
 
 
-def _identity() -> bytes:
-    return row_identity("process_keys", "", GENERATION.to_bytes(8, "big"))
+def process_key_identity(generation: int = GENERATION) -> bytes:
+    """What binds a row of `process_keys` to its place."""
+    return row_identity("process_keys", "", generation.to_bytes(8, "big"))

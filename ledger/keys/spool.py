@@ -24,9 +24,10 @@ import nacl.public
 from nacl.exceptions import CryptoError
 
 from ledger.canonical import text
-from ledger.errors import IntegrityError, Misconfigured, Rejected
+from ledger.errors import IntegrityError, Rejected
 from ledger.keys.database import BUSY_TIMEOUT_MS, KeyDatabase
 from ledger.keys.master import MasterKey
+from ledger.keys.master_ring import master_named, sealing_master
 from ledger.keys.sealing import row_identity
 
 KEY_ID_BYTES = 8
@@ -94,9 +95,8 @@ class SpoolKeys:
             raise SpoolKeyGone("key_id", "the key of this frame is destroyed or unknown; the frame is lost")
         public_key, seal_until_s, destroyed_at_s, master_key_id, sealed = found
         key = SpoolKey(key_id, public_key, seal_until_s, destroyed_at_s)
-        if master_key_id != self._master.key_id:
-            raise Misconfigured(f"spool key {key_id.hex()}: expected master key {master_key_id}")
-        private = nacl.public.PrivateKey(self._master.open(sealed, _identity(key)))
+        master = master_named(self._master, master_key_id, f"spool key {key_id.hex()}")
+        private = nacl.public.PrivateKey(master.open(sealed, spool_key_identity(key)))
         if bytes(private.public_key) != public_key:
             raise IntegrityError(f"spool key {key_id.hex()}: makes another public key than the one beside it")
         try:
@@ -122,6 +122,7 @@ class SpoolKeys:
         key_id = sha256(text.encode(KEY_ID_TAG) + public_key).digest()[:KEY_ID_BYTES]
         seal_until_s = now_s + self._seal_s
         key = SpoolKey(key_id, public_key, seal_until_s, seal_until_s + self._age_max_s)
+        master = sealing_master(rows, self._master)
         rows.execute(
             "INSERT INTO spool_keys (key_id, public_key, seal_until_s, destroyed_at_s, master_key_id, sealed) "
             "VALUES (?, ?, ?, ?, ?, ?)",
@@ -130,8 +131,8 @@ class SpoolKeys:
                 key.public_key,
                 key.seal_until_s,
                 key.destroyed_at_s,
-                self._master.key_id,
-                self._master.seal(bytes(private), _identity(key)),
+                master.key_id,
+                master.seal(bytes(private), spool_key_identity(key)),
             ),
         )
         return key
@@ -159,6 +160,7 @@ def _newest(rows: sqlite3.Connection, now_s: int) -> SpoolKey | None:
     return None if found is None else SpoolKey(*found)
 
 
-def _identity(key: SpoolKey) -> bytes:
+def spool_key_identity(key: SpoolKey) -> bytes:
+    """What binds a row of `spool_keys` to its place."""
     times = (key.seal_until_s.to_bytes(8, "big"), key.destroyed_at_s.to_bytes(8, "big"))
     return row_identity("spool_keys", "", key.key_id, key.public_key, *times)

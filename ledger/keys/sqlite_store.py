@@ -19,21 +19,19 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ledger.errors import Misconfigured
 from ledger.keys.cache import LeaseCache
 from ledger.keys.database import KeyDatabase
 from ledger.keys.derive import numbering_key
 from ledger.keys.destruction import destroyed_by
 from ledger.keys.hierarchy import KeyHierarchy, TenantRing
 from ledger.keys.master import MasterKey
+from ledger.keys.master_ring import CURRENT_MASTER_KEY, master_named
 from ledger.keys.provider import Grant, Holder, HolderRef, Scope, ScopeRef, check_link, check_scope_ref
 from ledger.keys.rows import insert_links, select_links
 from ledger.keys.sealed_rows import SealedRows
 from ledger.keys.signing import Role, SigningKey
-from ledger.keys.signing_store import SigningKeyInfo, SigningKeyStore
+from ledger.keys.signing_store import AnySigningKey, SigningKeyInfo, SigningKeyStore
 from ledger.keys.suppression import Suppressions
-
-_MASTER_KEY_ID = "master_key_id"
 
 Link = tuple[HolderRef, HolderRef]
 
@@ -185,9 +183,14 @@ class SqliteKeyStore:
         """A new signing key, sealed in this store; `Misconfigured` when the role has one of this name."""
         return self._signing.create(role, name)
 
-    def signing_key(self, role: Role, name: str) -> SigningKey:
-        """The newest signing key of this role and name; `Misconfigured` when there is none."""
-        return self._signing.get(role, name)
+    def signing_key(self, role: Role, name: str, generation: int | None = None) -> AnySigningKey:
+        """The newest signing key of this role and name, or of a generation; `Misconfigured` when there is none."""
+        return self._signing.get(role, name, generation)
+
+    @property
+    def signing(self) -> SigningKeyStore:
+        """All of the signing keys, for their rotation."""
+        return self._signing
 
     def signing_keys(self) -> tuple[SigningKeyInfo, ...]:
         """What may be told of all signing keys."""
@@ -249,13 +252,12 @@ class SqliteKeyStore:
     def _claim(self, master: MasterKey) -> None:
         """Refuse a store that another master key sealed; the first to open a new store makes it its own."""
         with self._database.read() as rows:
-            found = rows.execute("SELECT value FROM meta WHERE name = ?", (_MASTER_KEY_ID,)).fetchone()
+            found = rows.execute("SELECT value FROM meta WHERE name = ?", (CURRENT_MASTER_KEY,)).fetchone()
         if found is None:
             with self._database.write() as rows:
                 rows.execute(
                     "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING",
-                    (_MASTER_KEY_ID, master.key_id),
+                    (CURRENT_MASTER_KEY, master.key_id),
                 )
-                found = rows.execute("SELECT value FROM meta WHERE name = ?", (_MASTER_KEY_ID,)).fetchone()
-        if found[0] != master.key_id:
-            raise Misconfigured(f"key store {self._database.path}: expected master key {found[0]}, got {master.key_id}")
+                found = rows.execute("SELECT value FROM meta WHERE name = ?", (CURRENT_MASTER_KEY,)).fetchone()
+        master_named(master, found[0], f"key store {self._database.path}")

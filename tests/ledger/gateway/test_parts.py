@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from ledger.current_signer import always
 from ledger.errors import Unavailable
 from ledger.gateway.admission import Admission, Busy
 from ledger.gateway.batches import Batch, BatchCutter, ReadyEvent, TooLarge
@@ -32,7 +33,7 @@ def test_the_clock_never_goes_back() -> None:
 
 def cutter(batch_bytes_max: int) -> BatchCutter:
     signer = signer_from_seed("audit.example.org/gateway/gw-1", bytes(32))
-    return BatchCutter(signer, "gw-1", bytes(16), 1_000, batch_bytes_max)
+    return BatchCutter(always(signer), signer.name, "gw-1", bytes(16), 1_000, batch_bytes_max)
 
 
 def ready(index: int, size: int) -> ReadyEvent:
@@ -64,7 +65,7 @@ def test_a_receipt_covers_exactly_its_batch() -> None:
         assert isinstance(batch, Batch)
         assert kind_of(batch.records[0]) == RECEIPT_KIND
         signed = SIGNED.decode(batch.records[0].value)
-        verify(signed, made.signer.verifier_key, "receipt")
+        verify(signed, made.signer(0).verifier_key, "receipt")
         receipt = RECEIPT.decode(signed.body)
         assert (receipt.gateway_id, receipt.log_origin, receipt.sealing_delay_ms) == ("gw-1", LOG.origin, 1_000)
         assert len(receipt) == len(batch.records) - 1

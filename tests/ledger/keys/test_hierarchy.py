@@ -12,7 +12,7 @@ from nacl.bindings import crypto_aead_xchacha20poly1305_ietf_encrypt
 
 from ledger.errors import IntegrityError
 from ledger.keys.database import KeyDatabase
-from ledger.keys.hierarchy import TenantRing, _bucket_key_identity, _tenant_key_identity
+from ledger.keys.hierarchy import TenantRing, bucket_key_identity, tenant_key_identity
 from ledger.keys.master import LocalMasterKey
 from ledger.keys.provider import HolderRef, ScopeRef
 from ledger.keys.sealing import open_sealed, row_identity, seal
@@ -94,7 +94,7 @@ def test_a_tenant_key_can_be_rotated_step_by_step(database: KeyDatabase) -> None
                 (buckets.start, buckets.stop - 1),
             ).fetchall()
             for bucket, generation, sealed in found:
-                identity = _bucket_key_identity("acme", bucket, generation)
+                identity = bucket_key_identity("acme", bucket, generation)
                 plain = open_sealed(ring.keys[1], sealed, identity, "", 32)
                 rows.execute(
                     "UPDATE bucket_keys SET tenant_key_generation = 2, sealed = ? WHERE bucket = ?",
@@ -104,7 +104,7 @@ def test_a_tenant_key_can_be_rotated_step_by_step(database: KeyDatabase) -> None
     with database.write() as rows:
         ring = store._hierarchy.ring(rows, "acme", 0)
         assert ring is not None
-        sealed = MASTER.seal(next_key, _tenant_key_identity("acme", 2))
+        sealed = MASTER.seal(next_key, tenant_key_identity("acme", 2))
         rows.execute("INSERT INTO tenant_keys VALUES ('acme', 2, ?, ?)", (MASTER.key_id, sealed))
         sealed = seal(next_key, ring.lookup_key, row_identity("lookup_keys", "acme"))
         rows.execute("UPDATE lookup_keys SET tenant_key_generation = 2, sealed = ?", (sealed,))
@@ -125,7 +125,7 @@ def test_a_key_under_a_tenant_key_that_is_gone_is_named(database: KeyDatabase) -
     """A bucket key whose tenant key is not in the store is damage, named, and not silently made anew."""
     SqliteKeyStore(database, MASTER).acquire("acme", [MIA], [], [])
     with database.write() as rows:
-        sealed = MASTER.seal(b"n" * 32, _tenant_key_identity("acme", 2))
+        sealed = MASTER.seal(b"n" * 32, tenant_key_identity("acme", 2))
         rows.execute("INSERT INTO tenant_keys VALUES ('acme', 2, ?, ?)", (MASTER.key_id, sealed))
         rows.execute("PRAGMA defer_foreign_keys = ON")
         rows.execute("UPDATE bucket_keys SET tenant_key_generation = 2")

@@ -13,7 +13,7 @@ import pytest
 from ledger.errors import IntegrityError, Misconfigured, Rejected
 from ledger.keys.database import KeyDatabase
 from ledger.keys.master import LocalMasterKey
-from ledger.keys.spool import SpoolKey, SpoolKeyGone, SpoolKeys, _identity
+from ledger.keys.spool import SpoolKey, SpoolKeyGone, SpoolKeys, spool_key_identity
 
 MASTER = LocalMasterKey(bytes(range(32)))
 SEAL_S, AGE_S, NOW_S = 100, 1_000, 1_700_000_000
@@ -118,6 +118,6 @@ def test_the_private_key_is_not_in_clear(keys: SpoolKeys, tmp_path: Path) -> Non
             "SELECT * FROM spool_keys"
         ).fetchone()
     assert len(sealed) == 1 + 24 + 32 + 16
-    private = MASTER.open(sealed, _identity(SpoolKey(key_id, public_key, seal_until_s, destroyed_at_s)))
+    private = MASTER.open(sealed, spool_key_identity(SpoolKey(key_id, public_key, seal_until_s, destroyed_at_s)))
     assert bytes(nacl.public.PrivateKey(private).public_key) == public_key
     assert private not in all_bytes(tmp_path)

@@ -170,7 +170,7 @@ def test_all_of_a_person_is_found_by_her_hash(database: CountingDatabase, store:
 
 def test_a_bucket_can_be_wrapped_again(database: CountingDatabase) -> None:
     """Survivors sealed under a next generation open, new rows use it, and the old bucket key can be destroyed."""
-    from ledger.keys.hierarchy import _bucket_key_identity
+    from ledger.keys.hierarchy import bucket_key_identity
     from ledger.keys.rows import select_holders, select_scopes_by_id
     from ledger.keys.sealed_rows import holder_identity, scope_identity
     from ledger.keys.sealing import open_sealed, seal
@@ -184,7 +184,7 @@ def test_a_bucket_can_be_wrapped_again(database: CountingDatabase) -> None:
         old = store._hierarchy.ensure_bucket_keys(rows, ring, [ring.holder_hash(MIA)[0]], 0)
         ((bucket, old_key),) = old.items()
         new_key = b"n" * 32
-        sealed = seal(ring.keys[ring.current], new_key, _bucket_key_identity("acme", bucket, 2))
+        sealed = seal(ring.keys[ring.current], new_key, bucket_key_identity("acme", bucket, 2))
         rows.execute("INSERT INTO bucket_keys VALUES ('acme', ?, 2, ?, ?)", (bucket, ring.current, sealed))
         (holder,) = select_holders(rows, "acme", [ring.holder_hash(MIA)])
         identity = holder_identity("acme", holder.holder_hash, holder.kind, holder.normalization)
