@@ -18,7 +18,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 
-from ledger.errors import IntegrityError
+from ledger.errors import IntegrityError, Misconfigured, Unavailable
 from ledger.keys.signing import Role
 from ledger.keys.sqlite_store import SqliteKeyStore
 from ledger.note import NoteSigner
@@ -47,7 +47,7 @@ class CurrentSigner:
         """The signer for what states this time; `IntegrityError` when no trusted key is good then."""
         at = _EPOCH + timedelta(microseconds=at_us)
         with self._lock:
-            trust = self._trust()
+            trust = self._look()
             if trust is not self._seen:
                 self._candidates = self._read(trust)
                 self._seen = trust
@@ -59,9 +59,22 @@ class CurrentSigner:
             f"at {at.isoformat()}; `audit-ledger keys list` shows their ranges"
         )
 
+    def _look(self) -> TrustedKeys:
+        try:
+            return self._trust()
+        except Misconfigured as error:
+            if self._seen is None:
+                raise
+            # It was there before, so somebody is at it; what the last one allowed may be what the next one ends.
+            raise Unavailable(f"{error}; nothing is signed until it can be read") from None
+
     def _read(self, trust: TrustedKeys) -> list[tuple[TrustedKey, int]]:
         trusted = {key.public_key: key for key in trust.for_role(self._role)}
         stored = [each for each in self._keys.signing_keys() if (each.role, each.name) == (self._role, self._name)]
+        if not stored:
+            raise Misconfigured(
+                f"signing key {self._role}/{self._name}: the key store has none; expected one made before"
+            )
         return [
             (trusted[each.public_key], each.generation)
             for each in sorted(stored, key=lambda each: each.generation, reverse=True)

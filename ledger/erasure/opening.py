@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from ledger import __version__
 from ledger.config import LedgerConfig
+from ledger.current_signer import CurrentSigner
 from ledger.erasure.affected import SealedContents
 from ledger.erasure.certificate import certificate_text, sign_certificate
 from ledger.erasure.proceeding import Proceeding
@@ -56,7 +57,10 @@ class Erasing:
         )
 
     def certificate(self, destruction: Destruction, tenant: Tenant) -> str:
-        """The signed note."""
-        name = ledger_key_name(self._config.ledger.name)
-        signer = self._keys.store.signing_key("ledger", name).signer(name)
-        return sign_certificate(certificate_text(self._config.ledger.name, destruction, tenant), signer)
+        """The signed note, by the key that was good when the keys were destroyed: that is when verifiers look."""
+        ledger = self._config.ledger
+        text = certificate_text(ledger.name, destruction, tenant)
+        signers = CurrentSigner(
+            self._keys.store, "ledger", ledger_key_name(ledger.name), lambda: TrustedKeys.load(ledger.trust)
+        )
+        return sign_certificate(text, signers((destruction.destroyed_at_ms or 0) * 1_000))

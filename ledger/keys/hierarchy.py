@@ -30,10 +30,10 @@ from os import urandom
 from typing import get_args
 
 from ledger.canonical import text
-from ledger.errors import IntegrityError
+from ledger.errors import IntegrityError, Misconfigured, Unavailable
 from ledger.keys.cache import LeaseCache
 from ledger.keys.master import MasterKey
-from ledger.keys.master_ring import master_named, sealing_master
+from ledger.keys.master_ring import MasterRing, master_named, sealing_master
 from ledger.keys.normalize import NORMALIZATION_NONE, NORMALIZATION_V1, exact_bytes, normalize_v1
 from ledger.keys.provider import HolderKind, HolderRef, ScopeRef
 from ledger.keys.sealing import KEY_BYTES, open_sealed, row_identity, seal
@@ -186,7 +186,14 @@ class KeyHierarchy:
         }
 
     def _open_tenant_key(self, tenant: str, generation: int, master_key_id: str, sealed: bytes, now: float) -> bytes:
-        master = master_named(self._master, master_key_id, f"tenant key {generation} of {tenant}")
+        where = f"tenant key {generation} of {tenant}"
+        try:
+            master = master_named(self._master, master_key_id, where)
+        except Misconfigured as error:
+            if not isinstance(self._master, MasterRing):
+                raise
+            # The store was opened with this ring: a rotation has a key that has not come to this machine yet.
+            raise Unavailable(f"{error}; it is looked for again with the next call") from None
         identity = tenant_key_identity(tenant, generation)
         remembered, _ = self._opened.get_many(tenant, (identity + sealed,), now)
         if remembered:

@@ -7,7 +7,7 @@ What a master key sealed names it (`master_key_id`), so a process needs to find 
                sealed under the key before, by no process, however long ago it was started
 
 A ring is given one key and a way to look for more. It looks when it meets an id that it does not know, which is what
-happens in a gateway while somebody else rotates; a key once found is kept.
+happens in a gateway while somebody else rotates; a key once found is kept, one that is nowhere is looked for again.
 
 Master keys in files have a place for the one that follows and for those that went before:
 
@@ -24,6 +24,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from glob import escape
 from pathlib import Path
 from threading import Lock
 from typing import NoReturn
@@ -95,7 +96,7 @@ def sealing_master(rows: sqlite3.Connection, master: MasterKey) -> MasterKey:
 
 def look_beside(path: Path) -> Iterator[LocalMasterKey]:
     """The master keys in files at and beside `path`, those that can be read."""
-    beside = (each for each in sorted(path.parent.glob(f"{path.name}{RETIRED}*")))
+    beside = (each for each in sorted(path.parent.glob(f"{escape(path.name)}{RETIRED}*")))
     for each in (next_path(path), path, *beside):
         # A file that is absent, or half written by a rotation under way, holds no key that sealed anything.
         with suppress(Misconfigured):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ledger.current_signer import CurrentSigner
-from ledger.errors import IntegrityError, Misconfigured
+from ledger.errors import IntegrityError, Misconfigured, Unavailable
 from ledger.home import Home, OpenKeys, gateway_key_name, ledger_key_name
 from ledger.keys.pkcs11 import make_signing_key
 from ledger.keys.signing import Role
@@ -223,3 +223,14 @@ def test_a_key_lost_with_a_restore_goes_on_verifying(stage: Stage) -> None:
     assert stage.signs(later(stage, hours=5)) == done.public_key
     [kept] = [key for key in stage.trust().keys if key.public_key == lost.public_key]
     assert (kept.not_before, kept.not_after) == (lost.start, done.end)
+
+
+def test_a_trust_file_that_goes_away_stops_signing_for_a_while(stage: Stage) -> None:
+    """Without its trust file a running signer is `Unavailable`, and signs again once the file is back."""
+    stage.signs(later(stage, hours=1))
+    file = stage.config.ledger.trust
+    file.rename(file.with_name("elsewhere.json"))
+    with pytest.raises(Unavailable, match="nothing is signed"):
+        stage.signer(round(later(stage, hours=1).timestamp() * 1e6))
+    file.with_name("elsewhere.json").rename(file)
+    stage.signs(later(stage, hours=1))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.errors import IntegrityError, Misconfigured
+from ledger.errors import IntegrityError, Misconfigured, Unavailable
 from ledger.keys import rotation
 from ledger.keys.database import KeyDatabase
 from ledger.keys.destruction import Request
@@ -360,3 +360,17 @@ class _FailingRows:
 def _buckets(keys: Keys) -> int:
     with keys.database.read() as rows:
         return int(rows.execute("SELECT count(*) FROM bucket_keys WHERE tenant = 'acme'").fetchone()[0])
+
+
+def test_a_process_without_the_new_key_is_unavailable_until_it_comes(keys: Keys, tmp_path: Path) -> None:
+    """A gateway on a machine to which the new key was not copied yet asks for a retry, and goes on once it is."""
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "master.key").touch(mode=0o600)
+    (tmp_path / "other" / "master.key").write_bytes((keys.folder / "master.key").read_bytes())
+    elsewhere = SqliteKeyStore(keys.database, MasterKeys(tmp_path / "other", "master.key").open(), NO_CACHE)
+    before = elsewhere.acquire("acme", PEOPLE, SCOPES, [])
+    rotate_master(keys.database, keys.places)
+    with pytest.raises(Unavailable, match="looked for again"):
+        elsewhere.acquire("acme", PEOPLE, SCOPES, [])
+    (tmp_path / "other" / "master.key").write_bytes((keys.folder / "master.key").read_bytes())
+    assert elsewhere.acquire("acme", PEOPLE, SCOPES, []) == before
