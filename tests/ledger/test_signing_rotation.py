@@ -19,6 +19,7 @@ from ledger.signing_rotation import SigningRotation, rotate_signing_key
 from ledger.trust import TrustedKeys
 from ledger.trust_file import trust_reader
 from tests.ledger.keys.softhsm import need_softhsm
+from tests.ledger.keys.test_rotation import kill_rotation
 
 NAME = "audit.test"
 DAY_S = 86_400
@@ -33,7 +34,7 @@ class Stage:
         self.config = home.config(environment={})
         self.keys: OpenKeys = home.keys(self.config)
         self.signer = CurrentSigner(self.keys.store, role, name, trust_reader(self.config.ledger.trust))
-        (self.made,) = [each.created_at for each in self.keys.store.signing_keys() if each.role == role]
+        self.made = next(each.created_at for each in self.keys.store.signing_keys() if each.role == role)
 
     def trust(self) -> TrustedKeys:
         return TrustedKeys.load(self.config.ledger.trust)
@@ -128,6 +129,21 @@ def test_a_rotation_goes_on_after_a_crash(stage: Stage, step: str) -> None:
         assert (done.is_resumed, done.generation, len(stage.generations())) == (True, 2, 2)
     assert stage.signs(later(stage, hours=5)) == stage.generations()[1]
     assert [key.not_after is None for key in stage.trust().for_role(stage.role)] == [False, True]
+
+
+@pytest.mark.parametrize("last", [0, 1])
+def test_a_killed_rotation_goes_on(tmp_path: Path, last: int) -> None:
+    """A rotation killed by SIGKILL after a step leaves a ledger that signs; no step is done twice."""
+    home = Home.create(tmp_path / "home", name=NAME)
+    kill_rotation("signing", home.path, last)
+    stage = Stage(home, *ROLES[0])
+    now = datetime.now(UTC)
+    first, second = stage.generations()
+    assert stage.signs(now) == (first, second)[last]
+    done = stage.rotate(now)
+    assert (done.is_resumed, done.generation) == ((True, 2), (False, 3))[last]
+    assert stage.signs(now + timedelta(seconds=1)) == done.public_key
+    stage.keys.close()
 
 
 def test_a_new_trust_file_in_between_does_not_hide_an_interruption(stage: Stage) -> None:

@@ -1,6 +1,7 @@
-"""One rotation of a home's master key that is killed after a step: `python -m tests.ledger.keys.rotating HOME STEP`.
+"""A rotation that is killed after a step: `python -m tests.ledger.keys.rotating WHAT HOME STEPS`.
 
-STEP is how many steps are let be; the process then kills itself, as `kill -9` would.
+STEPS is how many steps are let be; the process then kills itself, as `kill -9` would. WHAT is `master` (HOME: a folder
+with key store and key), `tenant` (the same; killed inside its one transaction) or `signing` (HOME: a ledger's home).
 """
 
 from __future__ import annotations
@@ -8,19 +9,46 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+from ledger.home import Home, ledger_key_name
+from ledger.keys import rotation
 from ledger.keys.database import KeyDatabase
 from ledger.keys.masters import MasterKeys, rotate_master
+from ledger.signing_rotation import rotate_signing_key
 
-if __name__ == "__main__":
-    folder, left = Path(sys.argv[1]), int(sys.argv[2])
 
-    def on_step(step: str) -> None:
-        """Count down, then die."""
-        global left
+def dying(steps: int) -> Callable[..., None]:
+    """Counts its calls and ends the process at the one after so many."""
+    left = steps
+
+    def on_step(*told: object) -> None:
+        nonlocal left
         left -= 1
         if left < 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    rotate_master(KeyDatabase.open(folder / "keys.sqlite"), MasterKeys(folder, "master.key"), on_step)
+    return on_step
+
+
+def main(what: str, folder: Path, steps: int) -> None:
+    """The rotation; does not return when it has more steps."""
+    if what == "signing":
+        home = Home.open(folder)
+        config = home.config(environment={})
+        name = ledger_key_name(config.ledger.name)
+        with home.keys(config) as keys:
+            rotate_signing_key(home, config, keys, "ledger", name, starts_in_s=0, overlap_s=600, on_step=dying(steps))
+        return
+    database, places = KeyDatabase.open(folder / "keys.sqlite"), MasterKeys(folder, "master.key")
+    if what == "master":
+        rotate_master(database, places, dying(steps))
+        return
+    # Called when everything is sealed anew and the old key not yet deleted.
+    rotation._none_left = dying(steps)
+    rotation.rotate_tenant_key(database, places.open(), "acme")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))
