@@ -22,6 +22,7 @@ import grpc
 
 from ledger.client.ids import event_id
 from ledger.errors import Rejected, Unavailable
+from ledger.identity.tls import ClientTls, channel
 from ledger.keys.process import AUTHORIZATION, ProcessKey
 from ledger.keys.provider import ScopeKeys
 from ledger.record.names import name
@@ -42,6 +43,7 @@ _KINDS = {
     "disclose": pb.QUERY_KIND_DISCLOSE,
     "export": pb.QUERY_KIND_EXPORT,
 }
+REASON_CHARACTERS_MAX = 2_000
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 _QUOTED = re.compile(r"'((?:[^']|'')*)'")
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
@@ -49,17 +51,21 @@ _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Who reads, in which role, for what. In clear: readers are accountable."""
+    """Who reads, in which role, for what. In clear, readers are accountable; but for the reason, which is free text and
+    stands with the query, in a content."""
 
     name: str
     role: str = ""
     case_id: str = ""
+    reason: str = ""
 
     def __post_init__(self) -> None:
         if not self.name:
             raise Rejected("reader.name", "is required: who reads is recorded")
         for field in ("name", "role", "case_id"):
             name(getattr(self, field), f"reader.{field}")
+        if len(self.reason) > REASON_CHARACTERS_MAX:
+            raise Rejected("reader.reason", f"at most {REASON_CHARACTERS_MAX} characters, got {len(self.reason)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +112,8 @@ class AccessRecorder:
         access.contents_decrypted = accessed.contents_decrypted
         access.result = pb.ACCESS_RESULT_FAILED if accessed.failed else pb.ACCESS_RESULT_ANSWERED
         access.query.media_type = "application/json"
-        access.query.text = json.dumps(accessed.query, ensure_ascii=False, sort_keys=True)
+        asked = {**accessed.query, **({"reason": reader.reason} if reader.reason else {})}
+        access.query.text = json.dumps(asked, ensure_ascii=False, sort_keys=True)
         return event
 
 
@@ -117,11 +124,13 @@ class GatewayPublisher:
     the key store that both share, that it is one.
     """
 
-    def __init__(self, address: str, process_key: ProcessKey, deadline_s: float = DEADLINE_S) -> None:
-        # Loopback only for now, like the gateway itself: TLS comes with authentication.
-        self._channel = grpc.aio.insecure_channel(
+    def __init__(
+        self, address: str, process_key: ProcessKey, deadline_s: float = DEADLINE_S, tls: ClientTls | None = None
+    ) -> None:
+        self._channel = channel(
             address,
-            options=[
+            tls,
+            [
                 ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
                 ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
             ],

@@ -30,6 +30,7 @@ KEYS_DESTROYED = "keys destroyed: a person was erased, or the retention of this 
 MISSING = "the ciphertext is missing, and no erasure or expiry allows it (finding)"
 DIFFERS = "it differs from what the payload committed to (finding)"
 CLOSED = "not opened: only metadata was asked for"
+NOT_GRANTED = "not opened: it was not granted to this reader"
 
 FINDINGS = (MISSING, DIFFERS)
 """Reasons that somebody has to look into."""

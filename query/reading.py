@@ -4,6 +4,8 @@ A `Reading` answers from a single snapshot of what the rounds vouch for. It neve
 exception that `org_changes` makes: the Changes of an artifact in `_org`'s log, and nothing else of it, and only those
 whose scope names the tenant or everybody. *As known at* T it sees only what was sealed by then.
 
+`openable` bounds whose contents are opened (an auditor's sample); None opens all.
+
 It finds events by the look-up index, compares each with what was asked for, proves them, and opens contents; and it
 counts what it showed, for the Access event that precedes the answer.
 """
@@ -23,7 +25,7 @@ from ledger.record.content import OpenedContent
 from ledger.record.payload import decode_payload
 from ledger.tenants import ORG, Tenant, TenantLog, TenantRegistry
 from query.checkpoints import CheckpointReader
-from query.contents import CLOSED, ContentReader
+from query.contents import CLOSED, NOT_GRANTED, ContentReader
 from query.erased import explained
 from query.evidence import EPOCH, SealedEvent, closed_contents, moment
 from query.files import VouchedFiles
@@ -76,12 +78,19 @@ class Touched:
 class Reading:
     """One question's view of one tenant. Not for several threads at once."""
 
-    def __init__(self, sources: Sources, tenant: str, known_at: datetime | None = None) -> None:
+    def __init__(
+        self,
+        sources: Sources,
+        tenant: str,
+        known_at: datetime | None = None,
+        openable: frozenset[bytes] | None = None,
+    ) -> None:
         found = sources.tenants.get(tenant)
         if found is None:
             raise UnknownTenant("tenant", "there is no such tenant")
         self.tenant: Tenant = found
         self.known_at = known_at
+        self._openable = openable
         self.snapshot: Snapshot = sources.view.refresh()
         self.touched = Touched()
         self._loaded: dict[tuple[bytes, int], SealedEvent] = {}
@@ -143,9 +152,16 @@ class Reading:
         return [replace(each, proof=proofs[each.log.log_id, each.index]) for each in events]
 
     def open(self, events: Sequence[SealedEvent], slots: Collection[str] | None = None) -> list[SealedEvent]:
-        """The events with their contents opened, all or those in `slots`, in the same order."""
+        """The events with their contents opened, all or those in `slots`, in the same order.
+
+        Where this reader may open only some events, the others stay closed and say so.
+        """
+        may = [each for each in events if self._openable is None or each.event_id in self._openable]
         opened = {}
-        for log, own in _by_log(events).items():
+        if len(may) < len(events):
+            shut = (replace(each, contents=closed_contents(each.values, NOT_GRANTED)) for each in events)
+            opened.update({(each.log.log_id, each.index): each for each in shut})
+        for log, own in _by_log(may).items():
             result = self._sources.contents.open(self.log_view(log), own, slots)
             self.touched.decrypted += result.decrypted
             opened.update({(log.log_id, each.index): each for each in result.events})

@@ -10,7 +10,7 @@ Checkpoints tell nothing of anybody's data and are given without an Access.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -80,8 +80,12 @@ class Queries:
         known_at: datetime | None = None,
         effective_at: datetime | None = None,
         metadata_only: bool = False,
+        openable: frozenset[bytes] | None = None,
     ) -> Story:
-        """The story of a user, session, correlation id or event, as known at and as effective at a time."""
+        """The story of a user, session, correlation id or event, as known at and as effective at a time.
+
+        `openable`: the events whose contents this reader may open; None for all.
+        """
 
         def answer(reading: Reading) -> Story:
             return reconstruct(
@@ -93,7 +97,7 @@ class Queries:
                 open_contents=not metadata_only,
             )
 
-        reading, story = await self._compute(tenant, known_at, answer)
+        reading, story = await self._compute(tenant, known_at, answer, openable)
         query = {
             **_asked(reading, selector, window, known_at),
             "effective_at": plain.time_text(effective_at),
@@ -112,6 +116,7 @@ class Queries:
         known_at: datetime | None = None,
         state_at: datetime | None = None,
         metadata_only: bool = False,
+        openable: frozenset[bytes] | None = None,
     ) -> Replay:
         """An incident as a timeline, and what governed at a moment of it."""
 
@@ -125,7 +130,7 @@ class Queries:
                 open_contents=not metadata_only,
             )
 
-        reading, told = await self._compute(tenant, known_at, answer)
+        reading, told = await self._compute(tenant, known_at, answer, openable)
         query = {
             **_asked(reading, selector, window, known_at),
             "state_at": plain.time_text(state_at),
@@ -147,18 +152,32 @@ class Queries:
         reading, found = await self._compute(
             tenant, known_at, lambda reading: finding.find(reading, self._sources.files, filters, limit)
         )
-        query = {
-            "kinds": list(filters.kinds),
-            "window": plain.window(filters.window),
-            "vendor": filters.vendor,
-            "model": filters.model,
-            "tool": filters.tool,
-            "policy_version": filters.policy_version,
-            "known_at": plain.time_text(known_at),
-            "limit": limit,
-        }
-        await self._record(reading, reader, "find", query)
+        await self._record(reading, reader, "find", {**_filtered(filters, known_at), "limit": limit})
         return found
+
+    async def count(
+        self,
+        tenants: Sequence[str],
+        filters: finding.Filters,
+        reader: Reader,
+        *,
+        known_at: datetime | None = None,
+    ) -> dict[str, dict[str, int]]:
+        """How many events of each tenant match, by declared class. Each tenant gets an Access before the answer."""
+        counts = {}
+        for tenant in tenants:
+            reading, found = await self._compute(
+                tenant, known_at, lambda reading: finding.count(reading, self._sources.files, filters)
+            )
+            counts[reading.tenant.name] = dict(sorted(found.items()))
+        query = {"count": _filtered(filters, known_at)}
+        for tenant, classes in counts.items():
+            await self._recorder.record(tenant, reader, Accessed("find", query, sum(classes.values()), 0))
+        return counts
+
+    async def tenants(self) -> tuple[str, ...]:
+        """The names of all tenants."""
+        return await self._in_thread(lambda: tuple(each.name for each in self._sources.tenants.all()))
 
     async def prove(self, tenant: str, event_id: bytes, reader: Reader) -> Proven:
         """An offline proof for one event. `UnknownEvent` when the tenant has no such event."""
@@ -208,15 +227,19 @@ class Queries:
         await asyncio.to_thread(self._workers.shutdown, wait=True, cancel_futures=True)
 
     async def _compute(
-        self, tenant: str, known_at: datetime | None, answer: Callable[[Reading], T]
+        self,
+        tenant: str,
+        known_at: datetime | None,
+        answer: Callable[[Reading], T],
+        openable: frozenset[bytes] | None = None,
     ) -> tuple[Reading, T]:
         def work() -> tuple[Reading, T]:
-            reading = Reading(self._sources, tenant, known_at)
+            reading = Reading(self._sources, tenant, known_at, openable)
             try:
                 return reading, answer(reading)
             except FileGone:
                 # Superseded while we read: a newer snapshot names the files that hold its rows now.
-                reading = Reading(self._sources, tenant, known_at)
+                reading = Reading(self._sources, tenant, known_at, openable)
                 return reading, answer(reading)
 
         return await self._in_thread(work)
@@ -251,3 +274,16 @@ def _asked(reading: Reading, selector: Selector, window: Window, known_at: datet
         pseudonym = reading.pseudonym(selector.value)
         value = "unknown person" if pseudonym is None else f"pseudonym:{pseudonym.hex()}"
     return {selector.kind: value, "window": plain.window(window), "known_at": plain.time_text(known_at)}
+
+
+def _filtered(filters: finding.Filters, known_at: datetime | None) -> dict[str, Any]:
+    """Filters as they are recorded."""
+    return {
+        "kinds": list(filters.kinds),
+        "window": plain.window(filters.window),
+        "vendor": filters.vendor,
+        "model": filters.model,
+        "tool": filters.tool,
+        "policy_version": filters.policy_version,
+        "known_at": plain.time_text(known_at),
+    }

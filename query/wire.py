@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,9 +12,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from ledger.errors import Rejected
 from ledger.v1 import query_pb2
 from query import plain
-from query.access import Reader
 from query.evidence import ContentView, SealedEvent
-from query.find import LIMIT_DEFAULT, Filters, Finds
+from query.find import Filters, Finds
 from query.governance import Governed
 from query.plain import uuid_text
 from query.story import Selector, SignedCheckpoint, Step, Story, Window
@@ -43,11 +43,6 @@ def event_id(value: bytes, field: str) -> bytes:
     return value
 
 
-def reader(message: query_pb2.Reader) -> Reader:
-    """Who reads."""
-    return Reader(message.name, message.role, message.case_id)
-
-
 def window(request: Any) -> Window:
     """The fields `from` and `to` of a request."""
     return Window(moment(request, "from"), moment(request, "to"))
@@ -64,9 +59,9 @@ def moment(request: Any, field: str) -> datetime | None:
     return found
 
 
-def filters(request: query_pb2.FindRequest) -> tuple[Filters, int]:
-    """What to find, and how much of it."""
-    found = Filters(
+def filters(request: query_pb2.FindRequest | query_pb2.CountRequest) -> Filters:
+    """What to find."""
+    return Filters(
         kinds=tuple(request.kinds),
         window=window(request),
         vendor=request.vendor or None,
@@ -74,7 +69,6 @@ def filters(request: query_pb2.FindRequest) -> tuple[Filters, int]:
         tool=request.tool or None,
         policy_version=request.policy_version or None,
     )
-    return found, request.limit or LIMIT_DEFAULT
 
 
 def reconstruction(told: Story) -> query_pb2.Reconstruction:
@@ -94,6 +88,16 @@ def reconstruction(told: Story) -> query_pb2.Reconstruction:
 def finds(found: Finds) -> query_pb2.FindResponse:
     """What was found."""
     return query_pb2.FindResponse(events=[sealed_event(each) for each in found.events], more=found.more)
+
+
+def counts(found: Mapping[str, Mapping[str, int]]) -> query_pb2.CountResponse:
+    """How many events of each tenant, by class."""
+    return query_pb2.CountResponse(
+        counts=[
+            query_pb2.TenantCount(tenant=tenant, events=sum(classes.values()), by_class=classes)
+            for tenant, classes in found.items()
+        ]
+    )
 
 
 def notes(checkpoints: tuple[SignedCheckpoint, ...]) -> list[str]:

@@ -14,6 +14,7 @@ from ledger.cli.policies import policy
 from ledger.cli.processes import serve, up
 from ledger.cli.publishing import import_, publish
 from ledger.cli.restoring import restore
+from ledger.cli.roles import roles
 from ledger.cli.status import status
 from ledger.cli.verifying import verify
 
@@ -21,4 +22,4 @@ from ledger.cli.verifying import verify
 def commands() -> list[click.Command]:
     """What this package adds to `audit-ledger`."""
     people = [keys, erase, expire, hold, restore]
-    return [init, tenant, policy, serve, up, publish, import_, verify, fsck, check, *people, status, demo]
+    return [init, tenant, policy, roles, serve, up, publish, import_, verify, fsck, check, *people, status, demo]

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from ledger.config import GatewayConfig
+from ledger.errors import Misconfigured
 from ledger.home import Home
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -53,3 +55,11 @@ def open_home(path: Path) -> Home:
 def gateway_address(to: str | None, home: Path) -> str:
     """Where the gateway is: `--to`, else what the home's configuration says."""
     return to if to is not None else open_home(home).config().gateway.listen
+
+
+def gateway_config(path: Path) -> GatewayConfig | None:
+    """The gateway's part of a home's configuration; None where there is no home, as where only `--to` is known."""
+    try:
+        return open_home(path).config().gateway
+    except Misconfigured:
+        return None

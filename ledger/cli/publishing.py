@@ -11,11 +11,13 @@ from typing import BinaryIO
 import click
 
 from ledger.canonical import blob
+from ledger.cli.connecting import Connection, connection_options
 from ledger.cli.event_lines import NotAnEvent, parse_line
 from ledger.cli.options import (
     EXIT_FINDING,
     Command,
     gateway_address,
+    gateway_config,
     home_option,
     json_option,
     tenant_option,
@@ -52,6 +54,7 @@ def _wait_option(command: Command) -> Command:
 @home_option
 @tenant_option
 @to_option
+@connection_options
 @_wait_option
 @json_option
 def publish(
@@ -59,6 +62,7 @@ def publish(
     home: Path,
     tenant: str,
     to: str | None,
+    connection: Connection,
     wait: bool,
     receipts: Path | None,
     give_up_s: float,
@@ -87,7 +91,7 @@ def publish(
             else:
                 yield number, event
 
-    _send(events(), Sender(gateway_address(to, home), tenant, give_up_s), wait, receipts, as_json, wrong, {})
+    _send(events(), _sender(to, home, tenant, give_up_s, connection), wait, receipts, as_json, wrong, {})
 
 
 @click.group(name="import", short_help="Import conversations and logs you already have.")
@@ -100,6 +104,7 @@ def import_() -> None:
 @home_option
 @tenant_option
 @to_option
+@connection_options
 @click.option("--occurred-at", help="When the conversations took place, RFC 3339. Default: unknown, and said so.")
 @click.option("--dry-run", is_flag=True, help="Read and count, publish nothing.")
 @_wait_option
@@ -109,6 +114,7 @@ def openai_chat(
     home: Path,
     tenant: str,
     to: str | None,
+    connection: Connection,
     occurred_at: str | None,
     dry_run: bool,
     wait: bool,
@@ -142,7 +148,12 @@ def openai_chat(
             pass
         _report(Sent(), [], as_json, wrong, counts)
     else:
-        _send(events(), Sender(gateway_address(to, home), tenant, give_up_s), wait, receipts, as_json, wrong, counts)
+        _send(events(), _sender(to, home, tenant, give_up_s, connection), wait, receipts, as_json, wrong, counts)
+
+
+def _sender(to: str | None, home: Path, tenant: str, give_up_s: float, connection: Connection) -> Sender:
+    address = gateway_address(to, home)
+    return Sender(address, tenant, give_up_s, connection.to(address, gateway_config(home)))
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import grpc
 
+from ledger.cli.connecting import IN_CLEAR, Connection
 from ledger.errors import LedgerError, Misconfigured, Rejected, Unavailable
 from ledger.v1 import event_pb2 as pb
 from ledger.v1 import ingest_pb2 as ingest
@@ -63,12 +64,13 @@ class Sent:
 class Sender:
     """A connection to one gateway for one tenant. `close` it."""
 
-    def __init__(self, to: str, tenant: str, give_up_s: float = GIVE_UP_S) -> None:
+    def __init__(self, to: str, tenant: str, give_up_s: float = GIVE_UP_S, connection: Connection = IN_CLEAR) -> None:
         options = [
             ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
             ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
         ]
-        self._channel = grpc.insecure_channel(to, options)
+        self._connection = connection
+        self._channel = connection.channel(to, options)
         self._stub = services.IngestServiceStub(self._channel)  # type: ignore[no-untyped-call]
         self._to = to
         self._tenant = tenant
@@ -101,7 +103,9 @@ class Sender:
         ]
         try:
             answer = self._stub.AwaitSealed(
-                ingest.AwaitSealedRequest(tenant=self._tenant, positions=positions), timeout=AWAIT_S
+                ingest.AwaitSealedRequest(tenant=self._tenant, positions=positions),
+                timeout=AWAIT_S,
+                metadata=self._connection.metadata(),
             )
         except grpc.RpcError as error:
             raise _as_ledger_error(error, self._to) from None
@@ -116,6 +120,7 @@ class Sender:
                 answer = self._stub.Publish(
                     ingest.PublishRequest(tenant=self._tenant, events=[event for _, event in batch]),
                     timeout=CALL_DEADLINE_S,
+                    metadata=self._connection.metadata(),
                 )
                 batch = self._take(batch, answer)
             except grpc.RpcError as error:

@@ -28,6 +28,7 @@ Installing it needs grpcio, protobuf and pynacl only.
 | `lanes`, `bulk_lane`, `drain`            | what the threads do                                                |
 | `transport`                              | the gRPC channel, and what becomes of it in a fork                 |
 | `spool`, `spool_folder`, `spool_frame`, `spool_key` | the spool on disk                                       |
+| `tls`                                    | certificates and tokens out of files                               |
 | `receipts`, `notices`                    | the file of receipts; log lines                                    |
 | `lifecycle`                              | fork and interpreter exit                                          |
 """
@@ -41,6 +42,7 @@ from ledger.client.items import Acknowledgement, Rejection
 from ledger.client.options import Options
 from ledger.client.stats import ClientStats
 from ledger.client.sync import Client
+from ledger.client.tls import tls, token_file
 
 __all__ = [
     "Acknowledgement",
@@ -54,5 +56,7 @@ __all__ = [
     "derived_event_id",
     "event_id",
     "request",
+    "tls",
+    "token_file",
     "tool_call",
 ]

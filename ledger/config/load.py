@@ -161,9 +161,16 @@ def _type_name(kind: type) -> str:
 
 
 def _with_absolute_paths(config: LedgerConfig, home: Path) -> LedgerConfig:
-    paths = {
-        name: home / getattr(config.ledger, name)
-        for name, wanted in get_type_hints(SECTIONS["ledger"]).items()
-        if wanted is Path
-    }
-    return replace(config, ledger=replace(config.ledger, **paths))
+    """Every path, `Path` or text that names a file, made absolute: relative ones are relative to the home."""
+    changed = {}
+    for section, kind in SECTIONS.items():
+        own = getattr(config, section)
+        hints = get_type_hints(kind)
+        files = {name: str(home / value) for name, value in _files(section, own) if value}
+        paths = {name: home / getattr(own, name) for name, wanted in hints.items() if wanted is Path}
+        changed[section] = replace(own, **files, **paths)
+    return replace(config, **changed)
+
+
+def _files(section: str, config: Any) -> list[tuple[str, str]]:
+    return [(name, getattr(config, name)) for name, meaning in meanings(section).items() if meaning.is_file]

@@ -26,11 +26,15 @@ INCARNATION_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What the manual says of a setting. `least` and `most` bound numbers, both included."""
+    """What the manual says of a setting. `least` and `most` bound numbers, both included.
+
+    `is_file`: the text is the path of a file, "" for none.
+    """
 
     text: str
     least: float | None = None
     most: float | None = None
+    is_file: bool = False
 
 
 def about(text: str, *, least: float | None = None, most: float | None = None) -> dict[str, Meaning]:
@@ -41,6 +45,11 @@ def about(text: str, *, least: float | None = None, most: float | None = None) -
 def setting(default: Any, text: str, *, least: float | None = None, most: float | None = None) -> Any:
     """A field of a configuration section."""
     return field(default=default, metadata=about(text, least=least, most=most))
+
+
+def optional_file(text: str) -> Any:
+    """A field that names a file, or none: "" by default."""
+    return field(default="", metadata={"meaning": Meaning(text, is_file=True)})
 
 
 def required(text: str) -> Any:
@@ -56,6 +65,17 @@ def _check_order(section: str, config: Any, *names: str) -> None:
                 f"{section}.{smaller}: expected at most {section}.{larger}, which is {getattr(config, larger)}, "
                 f"got {getattr(config, smaller)}"
             )
+
+
+def _check_tls(section: str, config: Any) -> None:
+    """Certificate and key come together; in clear only on loopback, or where that is said."""
+    if bool(config.tls_certificate) != bool(config.tls_key):
+        raise Misconfigured(f"{section}.tls_certificate: expected together with {section}.tls_key, got one of them")
+    if not (config.address.is_loopback or config.tls_certificate or config.insecure_plaintext):
+        raise Misconfigured(
+            f"{section}.listen: {config.listen} can be reached from elsewhere and nothing protects the connection; "
+            f"listen on loopback, give {section}.tls_certificate, or say {section}.insecure_plaintext = true"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +103,19 @@ class LogConfig:
         default=Path("policy.toml"), metadata=about("The capture policy; a running gateway takes a changed one.")
     )
 
+    roles: str = optional_file(
+        "The roles file; a running service takes a changed one. Without one there is no identity: loopback only."
+    )
+
     def __post_init__(self) -> None:
         check_ledger_name(self.name)
         if not re.fullmatch(r"[0-9a-f]{32}", self.incarnation):
             raise Misconfigured(f"ledger.incarnation: expected {2 * INCARNATION_BYTES} lower-case hex digits")
+
+    @property
+    def roles_file(self) -> Path | None:
+        """`roles`, where there is one."""
+        return Path(self.roles) if self.roles else None
 
     @property
     def incarnation_bytes(self) -> bytes:
@@ -100,8 +129,16 @@ class GatewayConfig:
 
     listen: str = setting("127.0.0.1:7443", "Address of IngestService. Port 0: any free one.")
     metrics_listen: str = setting("127.0.0.1:7444", "Address of `/metrics` and `/healthz`.")
+    tls_certificate: str = optional_file("Certificate (chain) of the gateway, PEM; read again when it changes.")
+    tls_key: str = optional_file("Its key, PEM.")
+    mtls_listen: str = setting("", "Another address, for producers that show a certificate of `tls_client_ca`.")
+    tls_client_ca: str = optional_file("CA of the producers' certificates, PEM.")
+    tls_ca: str = optional_file(
+        "CA by which the ledger's own processes and commands check the gateway. Default: `tls_certificate`."
+    )
+    tls_name: str = setting("", "Name they expect in its certificate, where that is not the address.")
     insecure_plaintext: bool = setting(
-        False, "Allow `listen` on an address that is not loopback although nothing protects the connection yet."
+        False, "Allow `listen` on an address that is not loopback although TLS or roles are missing."
     )
     reuse_port: bool = setting(
         False,
@@ -156,11 +193,13 @@ class GatewayConfig:
 
     def __post_init__(self) -> None:
         parse_address(self.metrics_listen, "gateway.metrics_listen")
-        if not self.address.is_loopback and not self.insecure_plaintext:
-            raise Misconfigured(
-                f"gateway.listen: {self.listen} can be reached from elsewhere and nothing protects the connection; "
-                "listen on loopback, or say gateway.insecure_plaintext = true"
-            )
+        _check_tls("gateway", self)
+        if bool(self.mtls_listen) != bool(self.tls_client_ca):
+            raise Misconfigured("gateway.mtls_listen: expected together with gateway.tls_client_ca, got one of them")
+        if self.mtls_listen:
+            parse_address(self.mtls_listen, "gateway.mtls_listen")
+            if not self.tls_certificate:
+                raise Misconfigured("gateway.mtls_listen: expected gateway.tls_certificate with it")
         check_key_name(self.gateway_id)
         _check_order("gateway", self, "content_bytes_max", "event_bytes_max", "message_bytes_max")
         _check_order("gateway", self, "message_bytes_max", "publish_bytes_in_flight_max")
@@ -192,6 +231,12 @@ class QueryConfig:
     """The service that answers questions."""
 
     listen: str = setting("127.0.0.1:7446", "Address of QueryService. Port 0: any free one.")
+    tls_certificate: str = optional_file("Certificate (chain) of the query service, PEM; read again when it changes.")
+    tls_key: str = optional_file("Its key, PEM.")
+    tls_client_ca: str = optional_file("CA whose certificates every caller must show, besides his token; PEM.")
+    insecure_plaintext: bool = setting(
+        False, "Allow `listen` on an address that is not loopback although TLS or roles are missing."
+    )
     sql_time_s: int = setting(30, "Time one SQL query may take; then its process is killed.", least=1, most=3_600)
     sql_memory_bytes: int = setting(GIB, "Memory one SQL query may take.", least=64 * MIB)
     sql_rows_max: int = setting(100_000, "Rows one SQL query returns; it says when there were more.", least=1)
@@ -200,7 +245,14 @@ class QueryConfig:
     )
 
     def __post_init__(self) -> None:
-        parse_address(self.listen, "query.listen")
+        _check_tls("query", self)
+        if self.tls_client_ca and not self.tls_certificate:
+            raise Misconfigured("query.tls_client_ca: expected query.tls_certificate with it")
+
+    @property
+    def address(self) -> Address:
+        """`listen`, parsed."""
+        return parse_address(self.listen, "query.listen")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,8 +15,11 @@ from typing import Protocol
 import grpc
 
 from ledger.errors import Rejected, Unavailable
+from ledger.gateway.listening import PRIVATE
 from ledger.gateway.server import run_gateway
 from ledger.home import Home, OpenKeys
+from ledger.identity.tls import channel as channel_to
+from ledger.identity.tls import own_tls
 from ledger.keys.process import AUTHORIZATION, ProcessKey
 from ledger.v1 import event_pb2 as pb
 from ledger.v1 import ingest_pb2
@@ -51,7 +54,8 @@ class ThroughGateway:
                 ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
                 ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
             ]
-            async with grpc.aio.insecure_channel(address, options=options) as channel:
+            tls = None if self._to is None else own_tls(self._home.config().gateway)
+            async with channel_to(address, tls, options) as channel:
                 # The bytes that are proven are the bytes that are sent.
                 call = channel.unary_unary(
                     PUBLISH, request_serializer=bytes, response_deserializer=ingest_pb2.PublishResponse.FromString
@@ -81,9 +85,7 @@ async def _gateway(home: Home, to: str | None) -> AsyncIterator[str]:
     if to is not None:
         yield to
         return
-    config = home.config(
-        flags={"gateway.listen": "127.0.0.1:0", "gateway.metrics_listen": "127.0.0.1:0", "gateway.reflection": False}
-    )
+    config = home.config(flags=PRIVATE)
     stop = asyncio.Event()
     addresses: asyncio.Queue[str] = asyncio.Queue()
     serving = asyncio.create_task(run_gateway(home, config, stop, addresses.put_nowait))

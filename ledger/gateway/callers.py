@@ -1,4 +1,6 @@
-"""Who calls: from the metadata of a call to the submitter that stands in its events.
+"""Who calls: from the metadata and the connection of a call to the submitter that stands in its events.
+
+Without a roles file:
 
 | `authorization`               | submitter                                                        |
 | ----------------------------- | ---------------------------------------------------------------- |
@@ -6,27 +8,34 @@
 | ... with a wrong proof        | none: UNAUTHENTICATED, the call ends                             |
 | anything else, or nothing     | whoever reaches the address: `local`, method `none`              |
 
-One call has one credential. Certificates and tokens of producers will stand beside these rows; a presented credential
-that does not hold is always refused, never taken as none.
+With one (`ledger.identity`), the first two rows stand for a Publish, and else:
+
+| credential                    | submitter                                                        |
+| ----------------------------- | ---------------------------------------------------------------- |
+| `Bearer <token>`              | `issuer:subject`, method `jwt`                                   |
+| a client certificate          | its name, such as `uri:spiffe://example.org/support`, method `mtls` |
+| anything else, or nothing     | none: UNAUTHENTICATED                                            |
+
+One call has one credential. A presented credential that does not hold is always refused, never taken as none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
-from ledger.errors import LedgerError
 from ledger.gateway.intake import Submitter
+from ledger.identity.authority import Authority, Caller, permit
+from ledger.identity.errors import Unauthenticated
+from ledger.identity.rights import Call
 from ledger.keys.process import AUTHORIZATION, SCHEME, ProcessKey
 
-ANYBODY = Submitter("local", "none")
 LEDGER = Submitter("audit-ledger", "local", is_ledger=True)
 
-
-class Unauthenticated(LedgerError):
-    """The credential of a call does not hold."""
+Metadata = Iterable[tuple[str, str | bytes]] | None
 
 
-def credential_of(metadata: Iterable[tuple[str, str | bytes]] | None) -> str | None:
+def credential_of(metadata: Metadata) -> str | None:
     """The credential by which a process of the ledger wants to be known, None where the call has none."""
     for name, value in metadata or ():
         if name == AUTHORIZATION and isinstance(value, str) and value.split(" ", 1)[0].lower() == SCHEME.lower():
@@ -34,14 +43,42 @@ def credential_of(metadata: Iterable[tuple[str, str | bytes]] | None) -> str | N
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """Who calls. `caller` is None for the ledger's own processes, and for everybody where there are no roles."""
+
+    submitter: Submitter
+    caller: Caller | None = None
+
+    def kinds(self, call: Call, tenant: str) -> frozenset[str] | None:
+        """The kinds of event he may publish to this tenant, None for all; `Denied` when he may not call this."""
+        return None if self.caller is None else permit(self.caller, call, tenant).kinds
+
+
+ANYBODY = Identified(Submitter("local", "none"))
+
+
 class Callers:
     """Tells a gateway's callers apart."""
 
-    def __init__(self, process_key: ProcessKey) -> None:
+    def __init__(self, process_key: ProcessKey, authority: Authority | None = None) -> None:
         self._process_key = process_key
+        self._authority = authority
 
-    def submitter(self, credential: str, method: str, request: bytes) -> Submitter:
-        """Who presents this credential; `Unauthenticated` when it does not hold. Reads the whole request."""
-        if not self._process_key.proves(credential, method, request):
-            raise Unauthenticated("authorization: is no proof for this call under this ledger's key")
-        return LEDGER
+    @property
+    def has_roles(self) -> bool:
+        """Whether callers must say who they are."""
+        return self._authority is not None
+
+    def process(self, metadata: Metadata, method: str, request: bytes) -> Identified:
+        """A process of the ledger; `Unauthenticated` when its proof does not hold. Reads the whole request."""
+        if not self._process_key.proves(credential_of(metadata) or "", method, request):
+            raise Unauthenticated("authorization: is no proof for this call under this ledger's key", "a wrong proof")
+        return Identified(LEDGER)
+
+    def caller(self, metadata: Metadata, auth_context: Mapping[str, Iterable[bytes]]) -> Identified:
+        """Anybody else; `Unauthenticated` when his credential does not hold, or he has none and needs one."""
+        if self._authority is None:
+            return ANYBODY
+        found = self._authority.caller(metadata, auth_context)
+        return Identified(Submitter(found.name, found.method), found)

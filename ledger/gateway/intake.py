@@ -115,11 +115,15 @@ class IntakeRules:
 
 @dataclass(frozen=True, slots=True)
 class Submitter:
-    """Who sends, as authenticated. `is_ledger`: one of the ledger's own processes."""
+    """Who sends, as authenticated. `is_ledger`: one of the ledger's own processes.
+
+    `kinds` of event that he may send, None for all.
+    """
 
     submitted_by: str
     authentication_method: Literal["none", "mtls", "jwt", "local"]
     is_ledger: bool = False
+    kinds: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +189,7 @@ class Intake:
                 event, encoded = parse_submission(data)
                 stage = "check"
                 submission = translate(event)
-                check_writer(submission, call.submitter.is_ledger)
+                check_writer(submission, call.submitter.is_ledger, call.submitter.kinds)
                 stage = "content_size"
                 check_sizes(submission, limits)
                 captured = self._capturer.capture(call.tenant.name, submission)

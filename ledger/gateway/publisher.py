@@ -17,7 +17,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ledger.errors import IntegrityError, LedgerError, OutcomeUnknown, Rejected, Unavailable
 from ledger.gateway.admission import Admission
@@ -55,10 +55,11 @@ class DeadlinePassed(LedgerError):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A call's events, not yet parsed one by one."""
+    """A call's events, not yet parsed one by one. `kinds` the caller may send to this tenant, None for all."""
 
     tenant: str
     events: Sequence[bytes]
+    kinds: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,8 @@ class Publisher:
         tenant = self._tenants.get(request.tenant) if request.tenant != SYSTEM else None
         if tenant is None:
             raise UnknownTenant("tenant", "there is no such tenant")
-        return self._intake.prepare(tenant, request.events, submitter)
+        allowed = submitter if request.kinds is None else replace(submitter, kinds=request.kinds)
+        return self._intake.prepare(tenant, request.events, allowed)
 
     async def _append(self, batch: Batch, until: float) -> AcknowledgedBatch | None:
         """What is durable of the batch: all of it, or None where it isn't or that can't be told."""

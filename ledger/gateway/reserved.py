@@ -9,8 +9,9 @@
 | Finding of a rule `policy.…` | the gateway |
 
 A producer that could write them could cover up what was read, or have contents dropped under an erasure that never was.
-All else anybody may publish who may publish to that tenant. That includes Changes of `_org`: who may approve a prompt
-for everybody is a question of roles, and until there are roles every producer that reaches the gateway may.
+All else anybody may publish who may publish to that tenant: with roles, those kinds of event that his grants name. That
+includes Changes of `_org`, so that only a grant that names `_org` lets a producer approve a prompt for everybody;
+without roles every producer that reaches the gateway may.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ OWN_RULES = ("quarantine.", "policy.")
 _WHO = "only the ledger's own processes write them"
 
 
-def check_writer(submission: Submission, is_ledger: bool) -> None:
-    """`Rejected`, with the kind in its reason, for an event that this caller may not write."""
+def check_writer(submission: Submission, is_ledger: bool, kinds: frozenset[str] | None = None) -> None:
+    """`Rejected`, with the kind in its reason, for an event that this caller may not write; `kinds` as granted."""
     if is_ledger:
         return
     kind, body = submission.kind, submission.body
@@ -39,3 +40,5 @@ def check_writer(submission: Submission, is_ledger: bool) -> None:
     elif kind == "finding" and str(body["rule"]).startswith(OWN_RULES):
         own = " or ".join(f"{prefix}…" for prefix in OWN_RULES)
         raise Rejected("finding.rule", f"Finding events of a rule {own} are refused from outside: {_WHO}")
+    if kinds is not None and kind not in kinds:
+        raise Rejected(kind, "events of this kind are refused: no grant of the caller names it for this tenant")

@@ -4,6 +4,7 @@
 | ------------------------------------ | ------------------- | ---------------- |
 | `SpoolKeyGone`, `NotOffered`         | FAILED_PRECONDITION |                  |
 | `Unauthenticated`                    | UNAUTHENTICATED     |                  |
+| `Denied`                             | PERMISSION_DENIED   |                  |
 | `UnknownTenant`                      | NOT_FOUND           |                  |
 | `Rejected`, `InvalidCall`            | INVALID_ARGUMENT    |                  |
 | `Busy`                               | RESOURCE_EXHAUSTED  | `retry-after-ms` |
@@ -12,8 +13,8 @@
 | `DeadlinePassed`, `TimeoutError`     | DEADLINE_EXCEEDED   |                  |
 | anything else                        | INTERNAL, an id     |                  |
 
-Only what a `Rejected` or an `Unauthenticated` says is told: it names fields and sizes. Other messages hold paths or
-positions of ours.
+Only what a `Rejected`, an `Unauthenticated` or a `Denied` says is told: it names fields and sizes. Other messages hold
+paths or positions of ours. Every `Unauthenticated` and every `Denied` is also told to `on_refused`, which seals it.
 
 A handler that ends with `CancelledError` leaves its caller waiting for ever. It may do so only when gRPC itself
 cancelled it, because the caller left or the server stopped: then the call is ended already.
@@ -30,10 +31,10 @@ import grpc
 
 from ledger.errors import IntegrityError, LedgerError, Rejected, Unavailable
 from ledger.gateway.admission import Busy
-from ledger.gateway.callers import Unauthenticated
 from ledger.gateway.faults import report_fault
 from ledger.gateway.metrics import GatewayMetrics
 from ledger.gateway.publisher import DeadlinePassed, UnknownTenant
+from ledger.identity.errors import Denied, Unauthenticated
 from ledger.keys.spool import SpoolKeyGone
 
 RETRY_AFTER = "retry-after-ms"
@@ -58,9 +59,15 @@ class Refusal:
 class Edge:
     """Wraps the handlers of one gateway."""
 
-    def __init__(self, metrics: GatewayMetrics, on_integrity_error: Callable[[IntegrityError], None]) -> None:
+    def __init__(
+        self,
+        metrics: GatewayMetrics,
+        on_integrity_error: Callable[[IntegrityError], None],
+        on_refused: Callable[[str, Denied | Unauthenticated], None] = lambda _method, _error: None,
+    ) -> None:
         self._metrics = metrics
         self._on_integrity_error = on_integrity_error
+        self._on_refused = on_refused
 
     def guard(self, method: str, handler: Handler) -> Handler:
         """The handler as gRPC may call it."""
@@ -96,7 +103,11 @@ class Edge:
             case NotOffered():
                 return Refusal(grpc.StatusCode.FAILED_PRECONDITION, str(error))
             case Unauthenticated():
+                self._on_refused(method, error)
                 return Refusal(grpc.StatusCode.UNAUTHENTICATED, str(error))
+            case Denied():
+                self._on_refused(method, error)
+                return Refusal(grpc.StatusCode.PERMISSION_DENIED, str(error))
             case UnknownTenant():
                 return Refusal(grpc.StatusCode.NOT_FOUND, str(error))
             case Rejected():

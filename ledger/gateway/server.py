@@ -23,7 +23,7 @@ from grpc_reflection.v1alpha import reflection
 
 from ledger import __version__
 from ledger.config import GatewayConfig, LedgerConfig
-from ledger.config.address import Address, parse_address
+from ledger.config.address import parse_address
 from ledger.current_signer import CurrentSigner
 from ledger.errors import IntegrityError, LedgerError, Misconfigured, Unavailable
 from ledger.gateway.admission import Admission
@@ -35,6 +35,7 @@ from ledger.gateway.clock import ReceptionClock
 from ledger.gateway.governing import Governing
 from ledger.gateway.health import Health, LogWatch
 from ledger.gateway.intake import Intake, IntakeRules
+from ledger.gateway.listening import listen
 from ledger.gateway.metrics import AppendOutcome, GatewayMetrics
 from ledger.gateway.observe import ObservationServer
 from ledger.gateway.publisher import Publisher, PublisherLimits, Request
@@ -43,6 +44,8 @@ from ledger.gateway.rpc import Edge
 from ledger.gateway.sealed import SealedView
 from ledger.gateway.service import SERVICE, IngestService
 from ledger.home import Home, OpenKeys, gateway_key_name
+from ledger.identity.authority import Authority
+from ledger.identity.refusals import RefusalLog
 from ledger.keys.process import ProcessKey
 from ledger.keys.suppression import sweep
 from ledger.log.interface import EventLog
@@ -98,6 +101,8 @@ class Gateway:
             self._on_integrity_error,
             self._watch.appended,
         )
+        self._refusals = RefusalLog(self._publish_into, "audit-ledger-gateway")
+        authority = None if config.ledger.roles_file is None else Authority(config.ledger.roles_file)
         self._service = IngestService(
             self._publisher,
             keys.tenants,
@@ -105,19 +110,19 @@ class Gateway:
             sealed_view,
             self._workers,
             self.metrics,
-            callers=Callers(ProcessKey.of(keys.database, keys.master)),
+            callers=Callers(ProcessKey.of(keys.database, keys.master), authority),
             await_sealed_s=gateway.await_sealed_ms / 1_000,
             await_sealed_concurrency_max=gateway.await_sealed_concurrency_max,
             retry_after_ms=gateway.retry_after_ms,
         )
         self._server = _server(gateway)
-        self.address = _bind(self._server, gateway)
+        self.address, self.mtls_address = listen(self._server, gateway)
         metrics_address = parse_address(gateway.metrics_listen, "gateway.metrics_listen")
         self.observation = ObservationServer(metrics_address, self.metrics.registry, lambda: self.health.serving)
 
     async def start(self) -> None:
         """Accept calls."""
-        edge = Edge(self.metrics, self._on_integrity_error)
+        edge = Edge(self.metrics, self._on_integrity_error, self._refusals.refused)
         self._server.add_generic_rpc_handlers((self._service.handlers(edge),))
         health_pb2_grpc.add_HealthServicer_to_server(self.health, self._server)
         if self._config.gateway.reflection:
@@ -138,6 +143,7 @@ class Gateway:
                 background.create_task(self._watch_log()),
                 background.create_task(self._sweep_spool_keys()),
                 background.create_task(self._governing.run(self._publish_own)),
+                background.create_task(self._refusals.run()),
             ]
             waits = [background.create_task(stop.wait()), background.create_task(self._halted.wait())]
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -149,6 +155,7 @@ class Gateway:
         drain_s = self._config.gateway.drain_ms / 1_000
         await self.health.close()
         stopping = asyncio.create_task(self._server.stop(drain_s))
+        await self._refusals.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(drain_s):
                 await self._publisher.drain()
@@ -176,7 +183,11 @@ class Gateway:
 
     async def _publish_own(self, event: pb.Event) -> None:
         """Publish an event of the ledger's own into `_org`; `Unavailable` unless it is durable then."""
-        request = Request(ORG, (event.SerializeToString(deterministic=True),))
+        await self._publish_into(ORG, event)
+
+    async def _publish_into(self, tenant: str, event: pb.Event) -> None:
+        """The same into any tenant."""
+        request = Request(tenant, (event.SerializeToString(deterministic=True),))
         response = await self._publisher.publish(len(request.events[0]), lambda: request, LEDGER, None)
         if response.results[0].status not in (ACCEPTED, REPEAT):
             raise Unavailable(f"an event of the ledger's own was not taken: {response.results[0].reason}")
@@ -283,18 +294,3 @@ def _server(config: GatewayConfig) -> grpc.aio.Server:
     )
     calls_max = config.publish_concurrency_max + config.await_sealed_concurrency_max + OTHER_CALLS_MAX
     return grpc.aio.server(options=options, maximum_concurrent_rpcs=calls_max)
-
-
-def _bind(server: grpc.aio.Server, config: GatewayConfig) -> Address:
-    address = config.address
-    if not address.is_loopback:
-        log.warning(
-            "gateway.listen is %s and nothing protects the connection (gateway.insecure_plaintext): "
-            "everybody who reaches it can read and send events",
-            address,
-        )
-    try:
-        port = server.add_insecure_port(str(address))
-    except RuntimeError:
-        raise Misconfigured(f"gateway.listen: cannot listen on {address}; something else may do so already") from None
-    return address.with_port(port)

@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -19,12 +20,12 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from ledger.gateway.admission import Busy
-from ledger.gateway.callers import ANYBODY, Callers, credential_of
-from ledger.gateway.intake import Submitter
+from ledger.gateway.callers import ANYBODY, Callers, Identified, credential_of
 from ledger.gateway.metrics import GatewayMetrics
 from ledger.gateway.publisher import InvalidCall, Publisher, Request, UnknownTenant
 from ledger.gateway.rpc import Context, Edge, Handler, NotOffered
 from ledger.gateway.sealed import Position, SealedView
+from ledger.identity.rights import Call
 from ledger.keys.spool import SpoolKeyGone, SpoolKeys
 from ledger.tenants import SYSTEM, TenantRegistry
 from ledger.v1 import ingest_pb2 as pb
@@ -80,17 +81,20 @@ class IngestService:
 
     async def publish(self, request: bytes, context: Context) -> bytes:
         """Take a batch of events."""
-        submitter = await self._submitter(PUBLISH, request, context)
-        return await self._publish(request, partial(_frame, request), submitter, context)
+        who = await self._identified(context, request)
+        return await self._publish(request, partial(_frame, request), who, "Publish", context)
 
     async def publish_spooled(self, request: bytes, context: Context) -> bytes:
         """Take a batch of events out of a sealed frame."""
-        spooled = _parsed(pb.PublishSpooledRequest, request)
         # Nothing of the ledger's own comes out of a producer's spool.
-        return await self._publish(request, partial(self._unseal, spooled.key_id, spooled.box), ANYBODY, context)
+        who = await self._identified(context)
+        spooled = _parsed(pb.PublishSpooledRequest, request)
+        unseal = partial(self._unseal, spooled.key_id, spooled.box)
+        return await self._publish(request, unseal, who, "PublishSpooled", context)
 
-    async def get_spool_key(self, request: bytes, _context: Context) -> bytes:
+    async def get_spool_key(self, request: bytes, context: Context) -> bytes:
         """The key to seal spools to now."""
+        (await self._identified(context)).kinds("GetSpoolKey", "")
         _parsed(pb.GetSpoolKeyRequest, request)
         loop = asyncio.get_running_loop()
         key = await loop.run_in_executor(self._workers, self._spool_keys.current, int(self._now_s()))
@@ -101,7 +105,9 @@ class IngestService:
 
     async def await_sealed(self, request: bytes, context: Context) -> bytes:
         """Wait until positions are sealed."""
+        who = await self._identified(context)
         wanted = _parsed(pb.AwaitSealedRequest, request)
+        who.kinds("AwaitSealed", wanted.tenant)
         if self._sealed_view is None:
             raise NotOffered("this gateway cannot see the sealed rounds")
         loop = asyncio.get_running_loop()
@@ -127,18 +133,26 @@ class IngestService:
             self._await_sealed_places += 1
         return pb.AwaitSealedResponse(checkpoints=checkpoints).SerializeToString()
 
-    async def _submitter(self, method: str, request: bytes, context: Context) -> Submitter:
-        credential = credential_of(context.invocation_metadata())
-        if credential is None:
+    async def _identified(self, context: Context, publish: bytes | None = None) -> Identified:
+        """Who calls; in a worker thread where that takes time. `publish`: the request of a Publish."""
+        metadata = context.invocation_metadata()
+        if publish is not None and credential_of(metadata) is not None:
+            identify = partial(self._callers.process, metadata, PUBLISH, publish)
+        elif self._callers.has_roles:
+            identify = partial(self._callers.caller, metadata, context.auth_context())
+        else:
             return ANYBODY
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._workers, self._callers.submitter, credential, method, request)
+        return await asyncio.get_running_loop().run_in_executor(self._workers, identify)
 
     async def _publish(
-        self, request: bytes, open_request: Callable[[], Request], submitter: Submitter, context: Context
+        self, request: bytes, open_request: Callable[[], Request], who: Identified, call: Call, context: Context
     ) -> bytes:
+        def allowed() -> Request:
+            opened = open_request()
+            return replace(opened, kinds=who.kinds(call, opened.tenant))
+
         remaining_s = context.time_remaining()
-        response = await self._publisher.publish(len(request), open_request, submitter, remaining_s)
+        response = await self._publisher.publish(len(request), allowed, who.submitter, remaining_s)
         self._metrics.answered(response)
         return response.SerializeToString()
 

@@ -33,14 +33,16 @@ class Selector(_message.Message):
     def __init__(self, user: _Optional[str] = ..., session_id: _Optional[str] = ..., correlation_id: _Optional[str] = ..., event_id: _Optional[bytes] = ...) -> None: ...
 
 class Reader(_message.Message):
-    __slots__ = ("name", "role", "case_id")
+    __slots__ = ("name", "role", "case_id", "reason")
     NAME_FIELD_NUMBER: _ClassVar[int]
     ROLE_FIELD_NUMBER: _ClassVar[int]
     CASE_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
     name: str
     role: str
     case_id: str
-    def __init__(self, name: _Optional[str] = ..., role: _Optional[str] = ..., case_id: _Optional[str] = ...) -> None: ...
+    reason: str
+    def __init__(self, name: _Optional[str] = ..., role: _Optional[str] = ..., case_id: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class ReconstructRequest(_message.Message):
     __slots__ = ("tenant", "selector", "to", "known_at", "metadata_only", "reader", "effective_at")
@@ -234,3 +236,49 @@ class CheckpointResponse(_message.Message):
     CHECKPOINTS_FIELD_NUMBER: _ClassVar[int]
     checkpoints: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, checkpoints: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class CountRequest(_message.Message):
+    __slots__ = ("tenants", "kinds", "to", "vendor", "model", "tool", "policy_version", "reader", "known_at")
+    TENANTS_FIELD_NUMBER: _ClassVar[int]
+    KINDS_FIELD_NUMBER: _ClassVar[int]
+    FROM_FIELD_NUMBER: _ClassVar[int]
+    TO_FIELD_NUMBER: _ClassVar[int]
+    VENDOR_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    TOOL_FIELD_NUMBER: _ClassVar[int]
+    POLICY_VERSION_FIELD_NUMBER: _ClassVar[int]
+    READER_FIELD_NUMBER: _ClassVar[int]
+    KNOWN_AT_FIELD_NUMBER: _ClassVar[int]
+    tenants: _containers.RepeatedScalarFieldContainer[str]
+    kinds: _containers.RepeatedScalarFieldContainer[str]
+    to: _timestamp_pb2.Timestamp
+    vendor: str
+    model: str
+    tool: str
+    policy_version: str
+    reader: Reader
+    known_at: _timestamp_pb2.Timestamp
+    def __init__(self, tenants: _Optional[_Iterable[str]] = ..., kinds: _Optional[_Iterable[str]] = ..., to: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., vendor: _Optional[str] = ..., model: _Optional[str] = ..., tool: _Optional[str] = ..., policy_version: _Optional[str] = ..., reader: _Optional[_Union[Reader, _Mapping]] = ..., known_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., **kwargs) -> None: ...
+
+class CountResponse(_message.Message):
+    __slots__ = ("counts",)
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    counts: _containers.RepeatedCompositeFieldContainer[TenantCount]
+    def __init__(self, counts: _Optional[_Iterable[_Union[TenantCount, _Mapping]]] = ...) -> None: ...
+
+class TenantCount(_message.Message):
+    __slots__ = ("tenant", "events", "by_class")
+    class ByClassEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    TENANT_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    BY_CLASS_FIELD_NUMBER: _ClassVar[int]
+    tenant: str
+    events: int
+    by_class: _containers.ScalarMap[str, int]
+    def __init__(self, tenant: _Optional[str] = ..., events: _Optional[int] = ..., by_class: _Optional[_Mapping[str, int]] = ...) -> None: ...

@@ -59,6 +59,11 @@ class QueryServiceStub:
                 request_serializer=ledger_dot_v1_dot_query__pb2.CheckpointRequest.SerializeToString,
                 response_deserializer=ledger_dot_v1_dot_query__pb2.CheckpointResponse.FromString,
                 _registered_method=True)
+        self.Count = channel.unary_unary(
+                '/ledger.v1.QueryService/Count',
+                request_serializer=ledger_dot_v1_dot_query__pb2.CountRequest.SerializeToString,
+                response_deserializer=ledger_dot_v1_dot_query__pb2.CountResponse.FromString,
+                _registered_method=True)
 
 
 class QueryServiceServicer:
@@ -100,6 +105,14 @@ class QueryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Count(self, request, context):
+        """How many events match, tenant by tenant. With roles: for org auditors only. Each tenant that is counted gets an
+        Access event of its own, and the answer is given when all are durable.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_QueryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -127,6 +140,11 @@ def add_QueryServiceServicer_to_server(servicer, server):
                     servicer.Checkpoint,
                     request_deserializer=ledger_dot_v1_dot_query__pb2.CheckpointRequest.FromString,
                     response_serializer=ledger_dot_v1_dot_query__pb2.CheckpointResponse.SerializeToString,
+            ),
+            'Count': grpc.unary_unary_rpc_method_handler(
+                    servicer.Count,
+                    request_deserializer=ledger_dot_v1_dot_query__pb2.CountRequest.FromString,
+                    response_serializer=ledger_dot_v1_dot_query__pb2.CountResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -264,6 +282,33 @@ class QueryService:
             '/ledger.v1.QueryService/Checkpoint',
             ledger_dot_v1_dot_query__pb2.CheckpointRequest.SerializeToString,
             ledger_dot_v1_dot_query__pb2.CheckpointResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Count(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ledger.v1.QueryService/Count',
+            ledger_dot_v1_dot_query__pb2.CountRequest.SerializeToString,
+            ledger_dot_v1_dot_query__pb2.CountResponse.FromString,
             options,
             channel_credentials,
             insecure,

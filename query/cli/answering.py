@@ -24,9 +24,11 @@ from urllib.parse import unquote, urlsplit
 
 import click
 
+from ledger.cli.connecting import IN_CLEAR, Connection, connection_options
 from ledger.cli.options import Command, home_option, json_option, open_home, tenant_option
 from ledger.cli.running import run
 from ledger.errors import Unavailable
+from ledger.gateway.listening import PRIVATE
 from ledger.gateway.server import run_gateway
 from ledger.home import Home, OpenKeys
 from ledger.keys.process import ProcessKey
@@ -50,10 +52,12 @@ class Asked:
     reader: str | None
     role: str
     case_id: str
+    reason: str = ""
+    connection: Connection = IN_CLEAR
 
     def who(self) -> Reader:
         """Who reads: as said, else whoever runs the command."""
-        return Reader(self.reader or getpass.getuser(), self.role, self.case_id)
+        return Reader(self.reader or getpass.getuser(), self.role, self.case_id, self.reason)
 
 
 def answer(asked: Asked, question: Callable[[Queries, Reader], Awaitable[T]]) -> T:
@@ -67,7 +71,10 @@ async def _answer(asked: Asked, question: Callable[[Queries, Reader], Awaitable[
     config = home.config()
     with home.keys(config) as keys:
         queries = Queries(
-            sources(config, keys), _Publisher(home, keys, asked.to), QueryLimits.of(config.query), workers=1
+            sources(config, keys),
+            _Publisher(home, keys, asked.to, asked.connection),
+            QueryLimits.of(config.query),
+            workers=1,
         )
         try:
             return await question(queries, who)
@@ -78,10 +85,11 @@ async def _answer(asked: Asked, question: Callable[[Queries, Reader], Awaitable[
 class _Publisher:
     """Publishes to the gateway that was named, else to one of its own; for a home that can't be written, see above."""
 
-    def __init__(self, home: Home, keys: OpenKeys, to: str | None) -> None:
+    def __init__(self, home: Home, keys: OpenKeys, to: str | None, connection: Connection) -> None:
         self._home = home
         self._keys = keys
         self._to = to
+        self._connection = connection
 
     async def publish(self, tenant: str, event: pb.Event) -> None:
         """See `query.access.AccessPublisher`."""
@@ -96,7 +104,8 @@ class _Publisher:
         # Only now: a store that can't be written may have no process key yet, and above none is needed.
         process_key = await asyncio.to_thread(ProcessKey.of, self._keys.database, self._keys.master)
         async with _gateway(self._home, self._to) as address:
-            publisher = GatewayPublisher(address, process_key)
+            tls = None if self._to is None else self._connection.to(address, self._home.config().gateway).tls
+            publisher = GatewayPublisher(address, process_key, tls=tls)
             try:
                 await publisher.publish(tenant, event)
             finally:
@@ -119,9 +128,7 @@ async def _gateway(home: Home, to: str | None) -> AsyncIterator[str]:
     if to is not None:
         yield to
         return
-    config = home.config(
-        flags={"gateway.listen": "127.0.0.1:0", "gateway.metrics_listen": "127.0.0.1:0", "gateway.reflection": False}
-    )
+    config = home.config(flags=PRIVATE)
     stop = asyncio.Event()
     addresses: asyncio.Queue[str] = asyncio.Queue()
     serving = asyncio.create_task(run_gateway(home, config, stop, addresses.put_nowait))
@@ -140,18 +147,30 @@ async def _gateway(home: Home, to: str | None) -> AsyncIterator[str]:
 
 
 def question_options(command: Command) -> Command:
-    """`--home`, `--tenant`, `--to`, `--reader`, `--role`, `--case`, `--json`, passed as `asked: Asked, as_json`."""
+    """`--home`, `--tenant`, `--to` and how to reach it, `--reader`, `--role`, `--case`, `--reason`, `--json`.
+
+    Passed as `asked: Asked, as_json`.
+    """
 
     def with_asked(
-        home: Path, tenant: str, to: str | None, reader: str | None, role: str, case_id: str, **rest: Any
+        home: Path,
+        tenant: str,
+        to: str | None,
+        connection: Connection,
+        reader: str | None,
+        role: str,
+        case_id: str,
+        reason: str,
+        **rest: Any,
     ) -> Any:
-        return command(asked=Asked(home, tenant, to, reader, role, case_id), **rest)
+        return command(asked=Asked(home, tenant, to, reader, role, case_id, reason, connection), **rest)
 
     with_asked.__name__, with_asked.__doc__ = command.__name__, command.__doc__
     with_asked.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
-    decorated: Any = with_asked
+    decorated: Any = connection_options(with_asked)
     for option in (
         json_option,
+        click.option("--reason", default="", help="Why, recorded encrypted."),
         click.option("--case", "case_id", default="", metavar="ID", help="The case or purpose, recorded."),
         click.option("--role", default="", help="In which role, recorded."),
         click.option("--reader", help="Who reads, recorded. Default: your user name."),

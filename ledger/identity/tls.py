@@ -1,0 +1,108 @@
+"""TLS of servers and clients. Certificates of servers are read again when their files change.
+
+A server asks for its certificate with every new connection: a rotated one is used from the next on, without a restart;
+connections that stand go on. Certificate and key must belong together before either is used; until both files are
+replaced, the pair before stays in use, and so it does when they are wrong. Files that are wrong at the start are
+`Misconfigured`.
+
+Where a `client_ca` is given, a client must show a certificate of it: gRPC's servers can only require one or not look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import grpc
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from ledger.client.tls import read_pem, tls
+from ledger.config import GatewayConfig
+from ledger.errors import Misconfigured
+from ledger.identity.watched import Watched
+
+Option = tuple[str, str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerTls:
+    """The files of a server's TLS, PEM. `certificate` may hold the chain up to the CA."""
+
+    certificate: Path
+    key: Path
+    client_ca: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClientTls:
+    """The files of a client's TLS, PEM. Without `ca` the system's are trusted. `name`: what to find in the certificate
+    where that is not the address."""
+
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.certificate is None) != (self.key is None):
+            raise Misconfigured("TLS: expected a certificate together with its key, got one of them")
+
+    def credentials(self) -> grpc.ChannelCredentials:
+        """For a channel."""
+        return tls(self.ca, self.certificate, self.key)
+
+    def options(self) -> Sequence[Option]:
+        """Further options of that channel."""
+        return (("grpc.ssl_target_name_override", self.name),) if self.name else ()
+
+
+def server_credentials(files: ServerTls) -> grpc.ServerCredentials:
+    """For a server's port."""
+    paths = (files.certificate, files.key, *((files.client_ca,) if files.client_ca is not None else ()))
+    watched = Watched(paths, lambda: _configuration(files), keep=True)
+    # gRPC takes None for "as before"; an object made anew each time would be taken for a change.
+    used = [watched.get()]
+
+    def newest() -> grpc.ServerCertificateConfiguration | None:
+        found = watched.get()
+        if found is used[0]:
+            return None
+        used[0] = found
+        return found
+
+    # The stubs do not know that None stands for "as before".
+    fetch = cast(Callable[[], grpc.ServerCertificateConfiguration], newest)
+    return grpc.dynamic_ssl_server_credentials(used[0], fetch, files.client_ca is not None)
+
+
+def _configuration(files: ServerTls) -> grpc.ServerCertificateConfiguration:
+    """Certificate and key, checked to belong together."""
+    chain = read_pem(files.certificate, "CERTIFICATE")
+    key = read_pem(files.key, "PRIVATE KEY")
+    try:
+        belongs = x509.load_pem_x509_certificate(chain).public_key() == load_pem_private_key(key, None).public_key()
+    except (ValueError, TypeError):
+        raise Misconfigured(
+            f"{files.certificate}, {files.key}: expected a certificate and an unencrypted key"
+        ) from None
+    if not belongs:
+        raise Misconfigured(f"{files.key}: is not the key of the certificate in {files.certificate}")
+    client_ca = None if files.client_ca is None else read_pem(files.client_ca, "CERTIFICATE")
+    return grpc.ssl_server_certificate_configuration([(key, chain)], client_ca)
+
+
+def own_tls(config: GatewayConfig) -> ClientTls | None:
+    """By what the ledger's own processes reach the gateway; None where it has no TLS."""
+    if not config.tls_certificate:
+        return None
+    return ClientTls(Path(config.tls_ca or config.tls_certificate), name=config.tls_name)
+
+
+def channel(address: str, own: ClientTls | None, options: Sequence[Option]) -> grpc.aio.Channel:
+    """A channel to an address, in clear without `own`."""
+    if own is None:
+        return grpc.aio.insecure_channel(address, options=options)
+    return grpc.aio.secure_channel(address, own.credentials(), options=[*options, *own.options()])
