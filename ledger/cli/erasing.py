@@ -14,6 +14,7 @@ import click
 
 from ledger import __version__
 from ledger.cli.options import Command, home_option, json_option, open_home, to_option
+from ledger.cli.ordering import ordered
 from ledger.cli.output import print_json, print_table
 from ledger.cli.running import run
 from ledger.config import LedgerConfig
@@ -59,6 +60,7 @@ def request_options(command: Command) -> Command:
 @to_option
 @click.option("--tenant", envvar="AUDIT_LEDGER_TENANT", help="The tenant.")
 @click.option("--subject", multiple=True, metavar="ID", help="The person's identifier; - reads it from standard input.")
+@ordered("Erase")
 @request_options
 @click.option("--keep-shared", is_flag=True, help="Keep contents of sessions that other persons are linked to as well.")
 @click.option("--now", is_flag=True, help="Remove the unreadable contents from the segments at once.")
@@ -180,6 +182,7 @@ def hold() -> None:
 @click.option("--tenant", required=True, envvar="AUDIT_LEDGER_TENANT", help="The tenant.")
 @click.option("--subject", required=True, metavar="ID", help="The person's identifier.")
 @click.argument("hold_id")
+@ordered("Hold")
 @request_options
 def add(home: Path, to: str | None, tenant: str, subject: str, hold_id: str, request: Request) -> None:
     """Forbid that anything of a person is erased or expires, until HOLD_ID is released.
@@ -196,6 +199,7 @@ def add(home: Path, to: str | None, tenant: str, subject: str, hold_id: str, req
 @to_option
 @click.option("--tenant", required=True, envvar="AUDIT_LEDGER_TENANT", help="The tenant.")
 @click.argument("hold_id")
+@ordered("Hold")
 @request_options
 def release(home: Path, to: str | None, tenant: str, hold_id: str, request: Request) -> None:
     """End a hold. What it forbade is allowed again, and does not happen by itself.

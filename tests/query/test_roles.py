@@ -12,7 +12,10 @@ from typing import Any
 
 import grpc
 import pytest
+from click.testing import CliRunner
+from google.protobuf.json_format import MessageToJson
 
+from ledger.cli.publishing import publish
 from ledger.client import Client, tls, token_file
 from ledger.identity.commands import ordered_by
 from ledger.identity.errors import NO_CREDENTIAL, NOT_ALLOWED, Denied, Unauthenticated
@@ -20,6 +23,7 @@ from ledger.identity.plain import CALLERS, LEDGER, NOBODY, tables
 from ledger.identity.refusals import ALL_MAX, EACH_MAX
 from ledger.identity.rights import CALLS, COMMANDS, INGEST_CALLS
 from ledger.v1 import event_pb2, ingest_pb2, query_pb2
+from query.cli.stories import find
 from tests.certificates import TokenKey, claims_of, hmac_signed, unsigned
 from tests.ledger.gateway.running import stored_events
 from tests.query.served_roles import (
@@ -385,3 +389,20 @@ async def test_the_client_by_token_file_and_by_certificate(ledger: Served) -> No
             client.close()
 
         await asyncio.to_thread(emit)
+
+
+async def test_commands_over_tls(ledger: Served) -> None:
+    """`publish` by token and by certificate; a reading command records through the gateway of `--to`."""
+    folder = ledger.home.path
+    (folder / "token").write_text(ledger.key.token("producer"))
+    events = folder / "events.jsonl"
+    home, ca = ("--home", str(folder), "--tenant", OWN), ("--ca", str(folder / "ca.pem"))
+    shown = ("--cert", str(folder / "support.pem"), "--key", str(folder / "support.key"))
+    for to in ((ledger.address, *ca, "--token-file", str(folder / "token")), (ledger.mtls_address, *ca, *shown)):
+        events.write_text(MessageToJson(event(), indent=None) + "\n")
+        sent = await asyncio.to_thread(CliRunner().invoke, publish, [str(events), *home, "--to", *to])
+        assert (sent.exit_code, "accepted: 1" in sent.output) == (0, True), sent.output
+    asked = [*home, "--to", ledger.address, *ca, "--kind", "request", "--reason", "a look", "--reader", "eve"]
+    found = await asyncio.to_thread(CliRunner().invoke, find, asked, catch_exceptions=False)
+    assert found.exit_code == 0, found.output
+    assert [each["reader"] for each in await accesses(ledger, OWN)] == ["eve"]

@@ -10,7 +10,9 @@ from click.testing import CliRunner
 
 from ledger.cli.roles import roles
 from ledger.errors import Misconfigured
+from ledger.identity.errors import NOT_ALLOWED
 from tests.certificates import TokenKey, key_set
+from tests.ledger.cli.running import TENANT, Cli
 from tests.ledger.identity.test_authority import ROLES
 
 
@@ -58,3 +60,22 @@ def test_a_wrong_file_names_its_place(folder: Path) -> None:
     (folder / "roles.toml").write_text(ROLES + "\n[grantz]\n")
     with pytest.raises(Misconfigured, match="grantz: is unknown"):
         check(folder / "roles.toml")
+
+
+def test_erasures_and_holds_are_ordered_by_token(cli: Cli, folder: Path) -> None:
+    """With roles they need a privacy officer's token, whose name is recorded; without roles nobody is asked."""
+    cli.make(TENANT)
+    key, order = TokenKey.new("k1"), ("hold", "add", "CASE-1", "--tenant", TENANT, "--subject", "mia")
+    (folder / "jwks.json").write_bytes(key_set(key))
+    (folder / "token").write_text(key.token("olga"))
+    granted = ROLES.replace('role = "investigator"', 'role = "privacy_officer"').replace("mia@example.org", "olga")
+    (folder / "roles.toml").write_text(granted.replace('"acme"', f'"{TENANT}"'))
+    strict = Cli(cli.home, {"AUDIT_LEDGER_LEDGER_ROLES": str(folder / "roles.toml")})
+    assert "needs a token" in strict.run(*order).err
+    by_olga = ("--token-file", str(folder / "token"))
+    assert "the token is that of company:olga" in strict.run(*order, *by_olga, "--requester", "paul").err
+    assert NOT_ALLOWED in strict.run(*order[:4], "another", *order[5:], *by_olga).err
+    # Whoever may is told of what is wrong with the order itself.
+    assert "person" in strict.run(*order, *by_olga).err
+    (folder / "token").write_text(key.token("sam"))
+    assert NOT_ALLOWED in strict.run("erase", *order[3:], *by_olga).err
