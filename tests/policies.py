@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from ledger.home import Home, OpenKeys
-from ledger.policy import parse_policy
 from ledger.policy.register import PolicyRegister
 
 FULL = """\
@@ -25,4 +24,4 @@ def put_in_force(home: Home, keys: OpenKeys, text: str = FULL) -> None:
     path: Path = home.config(environment={}).ledger.capture_policy
     path.write_text(text, encoding="utf-8")
     register = PolicyRegister(keys.database)
-    register.recorded(register.enter(parse_policy(text.encode())))
+    register.recorded(register.enter(text.encode))

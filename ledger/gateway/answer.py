@@ -1,15 +1,15 @@
 """The answer to a call: one result an event, and the batches whose receipts they stand in.
 
-An event is ACCEPTED or a REPEAT only where the batch that holds it is durable. A batch that is not durable, or of which
-that can't be told, makes RETRY of its events.
+An event is ACCEPTED or a REPEAT only where the batch that holds it is durable, and those that hold the findings about
+it. A batch that is not durable, or of which that can't be told, makes RETRY of its events.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ledger.gateway.intake import Failed, Known, Prepared, Refused, Taken
 from ledger.gateway.remembered import AcknowledgedBatch
+from ledger.gateway.verdicts import Failed, Known, Prepared, Refused, Taken
 from ledger.v1 import ingest_pb2 as pb
 
 ACCEPTED = pb.EVENT_STATUS_ACCEPTED
@@ -37,8 +37,10 @@ def publish_response(prepared: Prepared, appended: Sequence[AcknowledgedBatch | 
         if batch is not None:
             place_of(batch)
     results = response.results
-    for verdict in prepared.verdicts:
-        if isinstance(verdict, Taken):
+    for index, verdict in enumerate(prepared.verdicts):
+        if any(appended[batch] is None for batch in prepared.beside.get(index, ())):
+            results.add(status=RETRY, reason=NOT_DURABLE)
+        elif isinstance(verdict, Taken):
             durable = appended[verdict.batch]
             if durable is None:
                 results.add(status=RETRY, reason=NOT_DURABLE)

@@ -4,23 +4,28 @@ For each content, the ruling for its tenant, kind and class:
 
     full      the content as it came
     redacted  what the rule pack finds is replaced by typed numbers (`ledger.redaction`), and so are the identifiers of
-              the persons whom the event names, but where these are the content. A content that is no text can't be
-              looked at; of it, metadata is all that is kept
+              the persons whom the event names, but where these are the content. A content that is no text in UTF-8 (or
+              says that it is in another encoding, or has a NUL in it) can't be looked at; of it, metadata is all that
+              is kept
     metadata  a digest under the person's own key, and the size
 
-What redaction finds can raise the class, and then the policy rules again (`ledger.policy.rules`). A content is redacted
-with the numbers of its correlation (else its session, else the event alone), so that an investigator can follow a value
-through a story. The numbers come from a keyed hash, not from counting: every gateway gives a value the same one, now
-and after a restart.
+A content's class is the one declared for it, of a retrieved document at least the document's. What is found in it can
+raise the class, and then the policy rules again (`ledger.policy.rules`). What is to be kept whole is looked at only
+where it was declared public or internal: a class that is too low must not decide that nobody looks.
+
+A content is redacted with the numbers of its correlation (else its session, else the event alone), so that an
+investigator can follow a value through a story. The numbers come from a keyed hash, not from counting: every gateway
+gives a value the same one, now and after a restart.
 
 Evidence is never refused: that a vendor was given what it may not have, or that data was declared too low, is a finding
-of its own beside the event, of rule `policy.vendor` or `policy.classification`. Its id is derived from the event's and
-the policy's, so a retried event brings no second one.
+of its own beside the event, of rule `policy.vendor` or `policy.classification`. It is the same however often the event
+comes: its id is derived from the event's, and it says nothing that depends on the policy, which stands in the event.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -33,9 +38,17 @@ from ledger.record.translate import ContentInput, Submission
 from ledger.redaction.known_values import VALUES_MAX, KnownValues
 from ledger.redaction.numbering import DerivedNumbering
 from ledger.redaction.redactor import Redactor
+from ledger.redaction.rule import RulePack
 from ledger.v1 import event_pb2 as pb
 
 RULE_PREFIX = "policy."
+RULE_VERSION = "1"
+LOOKED_INTO = ("public", "internal")
+"""Declared classes of which contents are looked at even where they are to be kept whole."""
+
+CHARSETS = ("utf-8", "utf8", "us-ascii", "ascii")
+RETRIEVED = "retrieved."
+INTERNAL = "internal"
 RULINGS_REMEMBERED = 10_000
 KEYS_REMEMBERED = 10_000
 PERSONS_REMEMBERED = 1_000
@@ -43,6 +56,7 @@ PERSON = "person"
 """The type of a placeholder for a person whom the event names."""
 
 IDENTITY_SLOTS = ("actor.user", "subjects.")
+_CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\";\s]+)", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,66 +72,77 @@ class Capturer:
 
     def __init__(self, policy: Callable[[], Policy], numbering_key: Callable[[str], bytes]) -> None:
         self._policy = policy
-        self._redactor = Redactor(policy().pack)
-        self._pack = policy().pack
+        self._redactor = _Ready(policy().pack, Redactor(policy().pack))
         self._numbering_key = numbering_key
         self._keys: dict[str, bytes] = {}
         self._rulings: dict[tuple[bytes, str, str, str], Ruling] = {}
 
+    def whole(self, tenant: str, submission: Submission) -> Captured:
+        """All of an event of the ledger's own: what it did must be readable to the letter, whatever the policy."""
+        policy = self._policy()
+        ruling = self._ruling(policy, tenant, submission.kind, submission.envelope["declared_class"])
+        return Captured(Capture("full", policy.identity, ruling.retention.name))
+
     def capture(self, tenant: str, submission: Submission) -> Captured:
         """What is kept of this event. Raises what the key store raises when it is asked for a tenant's first time."""
-        policy, kind = self._policy(), submission.kind
-        default = self._ruling(policy, tenant, kind, submission.envelope["declared_class"])
-        if default.mode == "full" and self._all_alike(policy, tenant, submission):
+        policy = self._policy()
+        default = self._ruling(policy, tenant, submission.kind, submission.envelope["declared_class"])
+        classes = {content.slot: _class_of(submission, content) for content in submission.contents}
+        if self._is_whole(policy, tenant, submission, default, classes):
             capture = Capture("full", policy.identity, default.retention.name)
-            return Captured(capture, self._findings(policy, submission, capture, default))
+            return Captured(capture, _findings(submission, classes, capture, (default,)))
         contents: dict[str, ContentCapture] = {}
-        rulings: dict[str, Ruling] = {}
+        rulings = [default]
         for content in submission.contents:
-            ruling = self._ruling(policy, tenant, kind, content.declared_class)
-            contents[content.slot], rulings[content.slot] = self._content(policy, tenant, submission, content, ruling)
+            contents[content.slot], ruling = self._content(policy, tenant, submission, content, classes[content.slot])
+            if not _is_identity(content.slot):
+                rulings.append(ruling)
         detected = UNCLASSIFIED
         for each in contents.values():
             detected = higher(detected, each.detected_class)
         mode = max((each.mode for each in contents.values()), key=MODES.index, default=default.mode)
         capture = Capture(mode, policy.identity, default.retention.name, contents, detected)
-        return Captured(capture, self._findings(policy, submission, capture, *rulings.values()))
+        return Captured(capture, _findings(submission, classes, capture, rulings))
 
     def _content(
-        self, policy: Policy, tenant: str, submission: Submission, content: ContentInput, ruling: Ruling
+        self, policy: Policy, tenant: str, submission: Submission, content: ContentInput, declared: str
     ) -> tuple[ContentCapture, Ruling]:
+        ruling = self._ruling(policy, tenant, submission.kind, declared)
         data = content.data if content.data is not None else b""
-        if ruling.mode != "redacted" or content.data is None:
-            return ContentCapture(ruling.mode, ruling.retention.name, data), ruling
-        try:
-            text = data.decode("utf-8")
-        except UnicodeDecodeError:
-            return ContentCapture("metadata", ruling.retention.name, data), ruling
+        looked = ruling.mode == "redacted" or (ruling.mode == "full" and declared in LOOKED_INTO)
+        text = _text_of(content) if looked else None
+        if text is None:
+            mode = "metadata" if ruling.mode == "redacted" and content.data is not None else ruling.mode
+            return ContentCapture(mode, ruling.retention.name, data), ruling
         numbering = DerivedNumbering(self._key(tenant), _correlation(submission))
-        known = () if content.slot.startswith(IDENTITY_SLOTS) else _known(submission.persons)
+        known = () if _is_identity(content.slot) else _known(submission.persons)
         found = self._redactor_of(policy).redact(text, numbering, content.media_type or "text/plain", known)
         if not found.counts:
-            return ContentCapture("redacted", ruling.retention.name, data, rule_pack=found.pack), ruling
-        declared = policy.unclassified if content.declared_class == UNCLASSIFIED else content.declared_class
-        if CLASSES.index(found.classification) > CLASSES.index(declared):
+            return ContentCapture(ruling.mode, ruling.retention.name, data, rule_pack=found.pack), ruling
+        if CLASSES.index(found.classification) > CLASSES.index(policy.class_of(declared)):
             ruling = ruling.raised(self._ruling(policy, tenant, submission.kind, found.classification))
-        kept = data if ruling.mode == "metadata" else found.text.encode("utf-8")
+        kept = found.text.encode("utf-8") if ruling.mode == "redacted" else data
         captured = ContentCapture(
             ruling.mode, ruling.retention.name, kept, found.classification, found.pack, found.counts
         )
         return captured, ruling
 
-    def _redactor_of(self, policy: Policy) -> Redactor:
-        if policy.pack is not self._pack:
-            self._redactor, self._pack = Redactor(policy.pack), policy.pack
-        return self._redactor
+    def _is_whole(
+        self, policy: Policy, tenant: str, submission: Submission, default: Ruling, classes: dict[str, str]
+    ) -> bool:
+        """Whether one ruling keeps all of the event, and nothing has to be looked at."""
+        if default.mode != "full":
+            return False
+        return not any(
+            each in LOOKED_INTO or self._ruling(policy, tenant, submission.kind, each) != default
+            for each in set(classes.values())
+        )
 
-    def _all_alike(self, policy: Policy, tenant: str, submission: Submission) -> bool:
-        """Whether one ruling is for the whole event."""
-        declared = submission.envelope["declared_class"]
-        default = self._ruling(policy, tenant, submission.kind, declared)
-        classes = {content.declared_class for content in submission.contents}
-        return all(self._ruling(policy, tenant, submission.kind, each) == default for each in classes - {declared})
+    def _redactor_of(self, policy: Policy) -> Redactor:
+        ready = self._redactor
+        if ready.pack is not policy.pack:
+            ready = self._redactor = _Ready(policy.pack, Redactor(policy.pack))
+        return ready.redactor
 
     def _ruling(self, policy: Policy, tenant: str, kind: str, data_class: str) -> Ruling:
         question = (policy.sha256, tenant, kind, data_class)
@@ -136,20 +161,67 @@ class Capturer:
             key = self._keys[tenant] = self._numbering_key(tenant)
         return key
 
-    def _findings(
-        self, policy: Policy, submission: Submission, capture: Capture, *rulings: Ruling
-    ) -> tuple[pb.Event, ...]:
-        found = []
-        vendor = submission.body.get("vendor") if submission.kind in ("request", "tool_call") else None
-        if any(not ruling.allows(vendor) for ruling in rulings):
-            found.append(_finding("vendor", pb.SEVERITY_HIGH, policy, submission))
-        declared = {content.slot: content.declared_class for content in submission.contents}
-        if any(
-            declared[slot] != UNCLASSIFIED and higher(declared[slot], each.detected_class) != declared[slot]
-            for slot, each in capture.contents.items()
-        ):
-            found.append(_finding("classification", pb.SEVERITY_MEDIUM, policy, submission))
-        return tuple(found)
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A rule pack and what runs it."""
+
+    pack: RulePack
+    redactor: Redactor
+
+
+def _is_identity(slot: str) -> bool:
+    return slot.startswith(IDENTITY_SLOTS)
+
+
+def _class_of(submission: Submission, content: ContentInput) -> str:
+    """The class declared for a content; a retrieved document's own counts where it is higher."""
+    if not content.slot.startswith(RETRIEVED):
+        return content.declared_class
+    document = submission.body["retrieved"][int(content.slot.split(".")[1])]
+    return higher(content.declared_class, document["classification"])
+
+
+def _text_of(content: ContentInput) -> str | None:
+    """The text of a content, None where it is none that can be looked at."""
+    if content.data is None or b"\0" in content.data or _charset(content.media_type or "") not in CHARSETS:
+        return None
+    try:
+        return content.data.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+@lru_cache(maxsize=1_000)
+def _charset(media_type: str) -> str:
+    found = _CHARSET.search(media_type)
+    return found[1].lower() if found else "utf-8"
+
+
+def _findings(
+    submission: Submission, classes: dict[str, str], capture: Capture, rulings: Iterable[Ruling]
+) -> tuple[pb.Event, ...]:
+    """What the policy finds wrong. Identifiers of persons are a class of their own making, and count for nothing."""
+    found = []
+    vendor = _vendor(submission)
+    if any(not ruling.allows(vendor) for ruling in rulings):
+        found.append(_finding("vendor", pb.SEVERITY_HIGH, submission))
+    if any(_is_too_low(classes[slot], each) for slot, each in capture.contents.items() if not _is_identity(slot)):
+        found.append(_finding("classification", pb.SEVERITY_MEDIUM, submission))
+    return tuple(found)
+
+
+def _is_too_low(declared: str, capture: ContentCapture) -> bool:
+    return declared != UNCLASSIFIED and higher(declared, capture.detected_class) != declared
+
+
+def _vendor(submission: Submission) -> str | None:
+    """To whom the data went; None where to nobody outside, or where nobody said."""
+    if submission.kind == "request":
+        return submission.body["vendor"]  # type: ignore[no-any-return]
+    if submission.kind == "tool_call" and submission.body["provider"] != INTERNAL:
+        return submission.body["provider"]  # type: ignore[no-any-return]
+    return None
 
 
 @lru_cache(maxsize=PERSONS_REMEMBERED)
@@ -168,16 +240,18 @@ def _correlation(submission: Submission) -> bytes:
     return b"e" + submission.event_id
 
 
-def _finding(rule: str, severity: pb.Severity, policy: Policy, submission: Submission) -> pb.Event:
+def _finding(rule: str, severity: pb.Severity, submission: Submission) -> pb.Event:
     about = submission.event_id
-    event_id = derived_event_id(event_time_ms(about), RULE_PREFIX + rule, policy.identity, about)
+    event_id = derived_event_id(event_time_ms(about), RULE_PREFIX + rule, about)
     event = pb.Event(event_id=event_id, phase=pb.PHASE_SINGLE, classification=pb.CLASSIFICATION_INTERNAL)
     event.producer.service = "audit-ledger-gateway"
     correlation_id = submission.envelope["correlation_id"]
     if correlation_id is not None:
         event.story.correlation_id = correlation_id
+    if submission.session_id is not None:
+        event.story.session_id = submission.session_id
     event.finding.rule = RULE_PREFIX + rule
-    event.finding.rule_version = policy.identity
+    event.finding.rule_version = RULE_VERSION
     event.finding.severity = severity
     event.finding.status = pb.FINDING_STATUS_OPEN
     event.finding.evidence_event_ids.append(about)

@@ -1,14 +1,11 @@
 """A call's events, from the bytes that came to signed batches. No network, no waiting but for the key store.
 
-For each event: parse, check and take apart, check sizes, carry out the capture policy, which may add findings of the
-ledger's own to the call. For all of them at once: acquire keys. Then for each: the submission digest tells whether it
-came before; if not, it is assembled (encrypted, encoded). What is new is grouped by the log that takes it and cut into
-batches.
+For each event: parse, check and take apart, check sizes, carry out the capture policy, which may find something wrong.
+For all of them at once: acquire keys. Then for each: the submission digest tells whether it came before; if not, it is
+assembled (encrypted, encoded). What is new is grouped by the log that takes it and cut into batches.
 
-An event ends in one of these: `Refused`, `Known` (acknowledged before: its first receipt is the answer), `Again` (the
-same event earlier in this call), `Taken` (part of a batch), `Failed` (a fault of ours; the others of the call go on).
-
-One id with two bodies is no reason to refuse: both are taken, with a reason in the answer, and the sealer marks them.
+What an event ends in stands in `ledger.gateway.verdicts`. The policy's findings are about events that were taken, and
+come in batches of their own: an event is acknowledged only when its findings are durable too.
 
 All this is work for a processor: it runs in worker threads, and is safe for them.
 """
@@ -22,11 +19,12 @@ from typing import Literal
 
 from ledger.errors import IntegrityError, Rejected, Unavailable
 from ledger.gateway.batches import Batch, BatchCutter, ReadyEvent, TooLarge
-from ledger.gateway.capturing import Capturer
+from ledger.gateway.capturing import Captured, Capturer
 from ledger.gateway.clock import ReceptionClock
 from ledger.gateway.faults import report_fault
 from ledger.gateway.remembered import Remembered, RememberedEvents
 from ledger.gateway.reserved import check_writer
+from ledger.gateway.verdicts import CONFLICT, UNDETERMINED, Again, Failed, Known, Prepared, Refused, Taken, Verdict
 from ledger.keys.provider import Grant, HolderRef, KeyProvider
 from ledger.record.assemble import (
     ContentLimits,
@@ -39,68 +37,15 @@ from ledger.record.assemble import (
     needs,
 )
 from ledger.record.capture import Capture
-from ledger.record.content import ContentSealer
+from ledger.record.content import STORED_BYTES_MAX, ContentSealer
 from ledger.record.erased import concerns, encoding_of_erased, renamed_slots, without
 from ledger.record.submission import parse_submission, submission_bytes
 from ledger.record.translate import Submission, translate
 from ledger.tenants import Tenant
 from ledger.v1 import event_pb2 as pb
 
-CONFLICT = "an event with this id was taken before with another body; both are kept, and marked as a conflict"
-UNDETERMINED = (
-    "an event with this id was taken before under other keys; whether it is the same can't be told, both are kept, "
-    "and marked"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """Sending it unchanged cannot help. `stage`: which check refused it, for the metrics."""
-
-    field: str
-    reason: str
-    stage: Literal["size", "parse", "check", "content_size", "person", "batch_size"]
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """Acknowledged before; nothing is appended."""
-
-    first: Remembered
-
-
-@dataclass(frozen=True, slots=True)
-class Again:
-    """The same event as `first`, an index into this call."""
-
-    first: int
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """Part of `batch`, an index into the call's batches, once that is durable."""
-
-    batch: int
-    leaf_hash: bytes
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """A fault of the gateway, reported under this id."""
-
-    fault_id: str
-
-
-Verdict = Refused | Known | Again | Taken | Failed
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A call's events in their order, and the batches that hold the new ones."""
-
-    verdicts: tuple[Verdict, ...]
-    batches: tuple[Batch, ...]
+OWN_LIMITS = ContentLimits(content_bytes_max=STORED_BYTES_MAX)
+"""For the ledger's own events: what it has to say must not fail on what producers are allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +80,12 @@ class _Read:
     encoded: bytes
     capture: Capture
     needs: Needs
+    findings: tuple[pb.Event, ...] = ()
 
 
 @dataclass(slots=True)
 class _Call:
-    """One call in work. Findings that were added have indexes behind those of the events."""
+    """One call in work. Findings have indexes behind those of the events."""
 
     tenant: Tenant
     submitter: Submitter
@@ -171,15 +117,47 @@ class Intake:
         """What becomes of each event. Raises what the key store raises: `Unavailable`, `IntegrityError`."""
         call = _Call(tenant, submitter, self._clock.now_us(), {})
         read = self._read(call, events)
+        batches: list[Batch] = []
+        self._take(call, read, batches)
+        beside = self._take_findings(call, read, batches) if any(each.findings for each in read) else {}
+        return Prepared(tuple(call.verdicts[index] for index in range(len(events))), tuple(batches), beside)
+
+    def _take(self, call: _Call, read: list[_Read], batches: list[Batch]) -> None:
+        """Gives every event its verdict; adds the batches of what is new."""
         grant, read = self._acquire(call, read)
-        batches = self._cut(call, *self._assemble(call, read, grant)) if read else ()
-        return Prepared(tuple(call.verdicts[index] for index in range(len(events))), batches)
+        if read:
+            self._cut(call, *self._assemble(call, read, grant), batches)
+
+    def _take_findings(self, call: _Call, read: list[_Read], batches: list[Batch]) -> dict[int, tuple[int, ...]]:
+        """Adds the batches of the findings about events that are taken, or were before; by event, which they are."""
+        month, index = month_of(call.received_at_us), len(call.verdicts)
+        about: dict[int, int] = {}
+        findings: list[_Read] = []
+        for each in read:
+            if isinstance(call.verdicts[each.index], (Taken, Known)):
+                for event in each.findings:
+                    submission = translate(event)
+                    capture = self._capturer.capture(call.tenant.name, submission).capture
+                    needed = needs(submission, capture, month)
+                    findings.append(_Read(index, submission, submission_bytes(event), capture, needed))
+                    about[index] = each.index
+                    index += 1
+        self._take(call, findings, batches)
+        beside: dict[int, tuple[int, ...]] = {}
+        for finding, event_index in about.items():
+            verdict = call.verdicts[finding]
+            if isinstance(verdict, Taken):
+                beside[event_index] = (*beside.get(event_index, ()), verdict.batch)
+            elif not isinstance(verdict, Known):
+                # The event itself may become durable: sent again it is known, and its finding is tried again.
+                fault = verdict.fault_id if isinstance(verdict, Failed) else "finding"
+                call.verdicts[event_index] = Failed(fault)
+        return beside
 
     def _read(self, call: _Call, events: Sequence[bytes]) -> list[_Read]:
         """The events that are right in themselves; the others get their verdict."""
         limits, month = self._rules.limits, month_of(call.received_at_us)
         read: list[_Read] = []
-        findings: list[pb.Event] = []
         for index, data in enumerate(events):
             stage: Literal["size", "parse", "check", "content_size"] = "size"
             try:
@@ -191,22 +169,22 @@ class Intake:
                 submission = translate(event)
                 check_writer(submission, call.submitter.is_ledger, call.submitter.kinds)
                 stage = "content_size"
-                check_sizes(submission, limits)
-                captured = self._capturer.capture(call.tenant.name, submission)
+                check_sizes(submission, OWN_LIMITS if call.submitter.is_ledger else limits)
+                captured = self._capture(call, submission)
                 wanted = needs(submission, captured.capture, month)
-                read.append(_Read(index, submission, encoded, captured.capture, wanted))
-                findings += captured.findings
+                read.append(_Read(index, submission, encoded, captured.capture, wanted, captured.findings))
             except Rejected as refusal:
                 call.verdicts[index] = Refused(refusal.field, refusal.reason, stage)
             except (Unavailable, IntegrityError):
                 raise
             except Exception as error:
                 call.verdicts[index] = Failed(report_fault(error, f"an event could not be read ({stage})"))
-        for index, event in enumerate(findings, len(events)):
-            submission, encoded = translate(event), submission_bytes(event)
-            capture = self._capturer.capture(call.tenant.name, submission).capture
-            read.append(_Read(index, submission, encoded, capture, needs(submission, capture, month)))
         return read
+
+    def _capture(self, call: _Call, submission: Submission) -> Captured:
+        if call.submitter.is_ledger and submission.kind == "change":
+            return self._capturer.whole(call.tenant.name, submission)
+        return self._capturer.capture(call.tenant.name, submission)
 
     def _acquire(self, call: _Call, read: list[_Read]) -> tuple[Grant, list[_Read]]:
         """The keys of all events, and the events that have theirs."""
@@ -258,7 +236,7 @@ class Intake:
         self, call: _Call, read: list[_Read], grant: Grant
     ) -> tuple[dict[int, list[ReadyEvent]], dict[int, str]]:
         """By shard, the events that are new, in canonical form; and by index, what is to be said of some of them."""
-        rules, tenant = self._rules, call.tenant
+        tenant, limits = call.tenant, OWN_LIMITS if call.submitter.is_ledger else self._rules.limits
         known = self._known(tenant, read)
         receptions = [self._reception(call, log.shard) for log in tenant.logs]
         ready: dict[int, list[ReadyEvent]] = {}
@@ -274,7 +252,7 @@ class Intake:
                     continue
                 shard = tenant.log_of(event_id).shard
                 event = assemble(
-                    each.submission, digest, grant, each.capture, receptions[shard], rules.limits, self._sealer()
+                    each.submission, digest, grant, each.capture, receptions[shard], limits, self._sealer()
                 )
             except IntegrityError:
                 raise
@@ -287,9 +265,10 @@ class Intake:
                 reasons[each.index] = reason
         return ready, reasons
 
-    def _cut(self, call: _Call, ready: dict[int, list[ReadyEvent]], reasons: dict[int, str]) -> tuple[Batch, ...]:
-        """The batches of each log; their events get their verdict."""
-        batches: list[Batch] = []
+    def _cut(
+        self, call: _Call, ready: dict[int, list[ReadyEvent]], reasons: dict[int, str], batches: list[Batch]
+    ) -> None:
+        """Adds the batches of each log; their events get their verdict."""
         for shard, events in ready.items():
             for piece in self._cutter.cut(call.tenant.logs[shard], events):
                 if isinstance(piece, TooLarge):
@@ -300,7 +279,6 @@ class Intake:
                     taken = Taken(len(batches), each.event.leaf_hash, reasons.get(each.index, ""))
                     call.verdicts[each.index] = taken
                 batches.append(piece)
-        return tuple(batches)
 
     def _known(self, tenant: Tenant, read: list[_Read]) -> dict[bytes, tuple[Remembered, ...]]:
         """By event id, what was acknowledged before under it."""

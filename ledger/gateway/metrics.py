@@ -13,7 +13,7 @@ from typing import Literal
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from ledger.gateway.batches import Batch
-from ledger.gateway.intake import CONFLICT, UNDETERMINED, Failed, Prepared, Refused, Taken
+from ledger.gateway.verdicts import CONFLICT, UNDETERMINED, Failed, Prepared, Refused, Taken
 from ledger.v1 import ingest_pb2 as pb
 
 AppendOutcome = Literal["durable", "unavailable", "unknown", "integrity", "fault", "not_begun"]

@@ -24,9 +24,10 @@ from ledger.gateway.admission import Admission
 from ledger.gateway.answer import publish_response
 from ledger.gateway.batches import Batch
 from ledger.gateway.faults import report_fault
-from ledger.gateway.intake import Intake, Prepared, Submitter
+from ledger.gateway.intake import Intake, Submitter
 from ledger.gateway.metrics import AppendOutcome, GatewayMetrics
 from ledger.gateway.remembered import AcknowledgedBatch, RememberedEvents
+from ledger.gateway.verdicts import Prepared
 from ledger.log.interface import EventLog
 from ledger.tenants import SYSTEM, TenantRegistry
 from ledger.v1 import ingest_pb2 as pb

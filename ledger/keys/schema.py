@@ -127,6 +127,7 @@ TABLES = (
         identity TEXT NOT NULL,
         sha256 BLOB NOT NULL CHECK (length(sha256) = 32),
         at_ms INTEGER NOT NULL,
+        text BLOB NOT NULL,
         is_recorded INTEGER NOT NULL DEFAULT 0
     ) STRICT, WITHOUT ROWID""",
 )

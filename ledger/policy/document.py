@@ -45,11 +45,15 @@ from ledger.redaction.custom import pack_with
 from ledger.redaction.rule import RulePack
 from ledger.tenants import ORG, check_tenant_name
 
-FILE_BYTES_MAX = 1024 * 1024
+FILE_BYTES_MAX = 64 * 1024
 RULES_MAX = 1_000
 MONTHS_MAX = 1_200
+SHOWN_CHARACTERS_MAX = 80
 FOR_EVER = 0
 
+KEY_PARTS_MAX = 8
+# What may be a key: the reader takes a time that grows with the square of a key's parts.
+_MAYBE_KEY = re.compile(r"[\w\"'.\t -]+")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
@@ -59,10 +63,20 @@ def parse_policy(data: bytes, where: str = "policy") -> Policy:
     if len(data) > FILE_BYTES_MAX:
         raise Misconfigured(f"{where}: expected at most {FILE_BYTES_MAX} bytes, got {len(data)}")
     try:
-        tree = tomllib.loads(data.decode("utf-8"))
+        text = data.decode("utf-8")
+        if any(_is_deep(found[0], text[found.end() : found.end() + 1]) for found in _MAYBE_KEY.finditer(text)):
+            raise Misconfigured(f"{where}: expected keys of at most {KEY_PARTS_MAX} parts")
+        tree = tomllib.loads(text)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise Misconfigured(f"{where}: expected TOML in UTF-8: {error}") from None
+    except (ValueError, RecursionError):
+        raise Misconfigured(f"{where}: expected TOML with numbers and lists of a sensible size") from None
     return _Reader(where).policy(tree, sha256(data).digest())
+
+
+def _is_deep(run: str, behind: str) -> bool:
+    """Whether this is a key, or the beginning of one that is cut off, of too many parts."""
+    return run.count(".") >= KEY_PARTS_MAX and behind in ("=", "]", "")
 
 
 class _Reader:
@@ -205,4 +219,6 @@ class _Reader:
             raise Misconfigured(f"{self._where}: {prefix}{key}: is missing")
 
     def _wrong(self, at: str, expected: str, found: Any) -> Misconfigured:
-        return Misconfigured(f"{self._where}: {at}: expected {expected}, got {found!r}")
+        shown = repr(found)
+        shown = shown if len(shown) <= SHOWN_CHARACTERS_MAX else f"{shown[:SHOWN_CHARACTERS_MAX]}..."
+        return Misconfigured(f"{self._where}: {at}: expected {expected}, got {shown}")

@@ -3,7 +3,8 @@
 An event says `name/version`; a year later that must still mean one text. A version that was in force once is bound to
 the SHA-256 of its file, and a file that says something else under the same version is refused. Going back to an earlier
 version is a row of its own. A row's number and time make the event id of its Change, which all gateways of a ledger
-therefore share; once one of them knows the Change durable the row says so.
+therefore share; once one of them knows the Change durable the row says so. The row keeps the file, so that a Change can
+be published later, by another gateway, of a policy that is in force no more.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 
 from ledger.errors import Misconfigured
 from ledger.keys.database import KeyDatabase
+from ledger.policy.document import parse_policy
 from ledger.policy.rules import Policy
 
 
@@ -23,17 +25,17 @@ def _now_ms() -> int:
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """A policy in force: the `number`th, since `at_ms` (Unix milliseconds). `before`: the identity of the one before.
+    """A policy in force: the `number`th, since `at_ms` (Unix milliseconds). `data`: its file.
 
-    `is_return`: this version was in force earlier already. `is_recorded`: its Change is durable.
+    `before`: the identity of the one before. `is_return`: this version was in force earlier already.
     """
 
     policy: Policy
+    data: bytes
     number: int
     at_ms: int
     before: str | None
     is_return: bool
-    is_recorded: bool = False
 
 
 class PolicyRegister:
@@ -43,29 +45,52 @@ class PolicyRegister:
         self._database = database
         self._now_ms = now_ms
 
-    def enter(self, policy: Policy) -> InForce:
-        """This policy in force: since now, or since when it is the newest row already.
+    def enter(self, read: Callable[[], bytes], where: str = "policy") -> InForce:
+        """The policy in the file that `read` gives, in force: since now, or since when it is the newest row already.
 
-        `Misconfigured` when its version meant another text before.
+        The file is read while nobody else can enter one, so that of two gateways none enters what was replaced
+        meanwhile. `Misconfigured`, beginning with `where`, when it is no policy, or its version meant another text.
         """
         with self._database.write() as rows:
-            found = rows.execute(
-                "SELECT number, identity, sha256, at_ms, is_recorded FROM policies ORDER BY number"
-            ).fetchall()
-            for _, identity, digest, _, _ in found:
+            data = read()
+            policy = parse_policy(data, where)
+            found = rows.execute("SELECT number, identity, sha256, at_ms FROM policies ORDER BY number").fetchall()
+            for _, identity, digest, _ in found:
                 if identity == policy.identity and digest != policy.sha256:
                     raise Misconfigured(
-                        f"policy {identity}: the file's SHA-256 is {policy.sha256.hex()}, this version was in force "
-                        f"with {digest.hex()}: give the changed policy another version"
+                        f"{where}: its SHA-256 is {policy.sha256.hex()}, version {identity} was in force with "
+                        f"{digest.hex()}: give the changed policy another version"
                     )
             if not found or found[-1][1] != policy.identity:
-                row = (len(found), policy.identity, policy.sha256, self._now_ms(), 0)
-                rows.execute("INSERT INTO policies VALUES (?, ?, ?, ?, ?)", row)
+                row = (len(found), policy.identity, policy.sha256, self._now_ms())
+                rows.execute(
+                    "INSERT INTO policies (number, identity, sha256, at_ms, text) VALUES (?, ?, ?, ?, ?)", (*row, data)
+                )
                 found.append(row)
-        number, _, _, at_ms, is_recorded = found[-1]
+        number, _, _, at_ms = found[-1]
         earlier = [each[1] for each in found[:-1]]
         before = earlier[-1] if earlier else None
-        return InForce(policy, number, at_ms, before, policy.identity in earlier, bool(is_recorded))
+        return InForce(policy, data, number, at_ms, before, policy.identity in earlier)
+
+    def unrecorded(self) -> list[InForce]:
+        """Every row whose Change is not known to be durable, in order."""
+        with self._database.read() as rows:
+            found = rows.execute(
+                "SELECT number, identity, at_ms, text, is_recorded FROM policies ORDER BY number"
+            ).fetchall()
+        identities = [identity for _, identity, _, _, _ in found]
+        return [
+            InForce(
+                parse_policy(data),
+                data,
+                number,
+                at_ms,
+                identities[number - 1] if number else None,
+                identity in identities[:number],
+            )
+            for number, identity, at_ms, data, is_recorded in found
+            if not is_recorded
+        ]
 
     def recorded(self, entered: InForce) -> None:
         """Its Change is durable."""

@@ -101,13 +101,18 @@ class Policy:
 
     def decide(self, tenant: str, kind: str, data_class: str) -> Ruling:
         """What becomes of data of this class (one of `CLASSES` or unclassified) in such an event."""
-        known = self.unclassified if data_class == UNCLASSIFIED else data_class
-        rule = next((each for each in self.rules if each.matches(tenant, kind, known)), self.default)
+        rule = next(
+            (each for each in self.rules if each.matches(tenant, kind, self.class_of(data_class))), self.default
+        )
         mode, retention = rule.mode or self.default.mode, rule.retention or self.default.retention
         if mode is None or retention is None:
             raise ValueError("the default of a policy has a mode and a retention class")
         vendors = self.default.vendors if rule.vendors is None else rule.vendors
         return Ruling(mode, self.retention_class(retention), rule.name, vendors)
+
+    def class_of(self, declared: str) -> str:
+        """What data of this declared class counts as."""
+        return self.unclassified if declared == UNCLASSIFIED else declared
 
     def retention_class(self, name: str) -> RetentionClass:
         """The retention class of this name; `KeyError` when there is none."""

@@ -284,7 +284,8 @@ class _Sealing:
             tail = (kept, declared_class, decided.detected_class, decided.rule_pack, decided.detections)
         elif capture.mode != "full":
             raise ValueError(f"content {slot}: mode {capture.mode} without a decision for this content")
-        if len(stored) > self._limits.content_bytes_max:
+        # What redaction makes longer was within the limit as it came, and stays whole.
+        if len(data) > self._limits.content_bytes_max < len(stored):
             stored, state = _truncated(stored, media_type, self._limits.content_bytes_max), "truncated"
         encoded_ids, keys = self._scopes[persons, kept]
         place = place_of(self._tenant, self._event_id, slot)

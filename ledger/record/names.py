@@ -23,6 +23,9 @@ NAME_CHARACTERS_MAX = 256
 NAME_WORDS_MAX = 8
 IDENTIFIER_CHARACTERS_MAX = 512
 LIST_ITEMS_MAX = 256
+PERSONS_MAX = 1_024
+"""Named in one event, in all its contents."""
+
 IDS_MAX = 4_096
 """Of a list of ids of keys, scopes or pseudonyms: an erasure names every month and class of a person."""
 IDENTIFIER_CHARACTERS_LEAST = 4

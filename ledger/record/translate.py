@@ -17,7 +17,7 @@ from ledger.keys.provider import HolderRef
 from ledger.record.bodies import BODIES
 from ledger.record.envelope import ENVELOPE_NAMES, envelope_of
 from ledger.record.fields import Values, symbol
-from ledger.record.names import bounded, check_clear, check_no_identifier, identifier, may_hold, name
+from ledger.record.names import PERSONS_MAX, bounded, check_clear, check_no_identifier, identifier, may_hold, name
 from ledger.record.payload import BODY_FIELDS
 from ledger.record.schemas import PAYLOAD, text_fields
 from ledger.record.submission import check_event_id
@@ -146,6 +146,8 @@ def translate(event: pb.Event) -> Submission:
         contents.found.append(_identity(f"subjects.{i}", subject))
     body = BODIES[kind](getattr(event, kind), contents.take)
     persons = tuple(dict.fromkeys([*everyone, *contents.persons])) if contents.persons else everyone
+    if len(persons) > PERSONS_MAX:
+        raise Rejected("persons", f"at most {PERSONS_MAX} persons in one event, got {len(persons)}")
     _check_names(envelope, kind, body, contents.named, subjects, persons)
     holders = tuple([HolderRef("person", each) for each in persons]) if persons else (stand_in(session_id, event_id),)
     return Submission(

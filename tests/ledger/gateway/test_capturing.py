@@ -123,6 +123,62 @@ def test_a_policys_own_patterns_are_taken_out() -> None:
     assert (decided.rule_pack or "").startswith("p/1@")
 
 
+@pytest.mark.parametrize(
+    ("media_type", "data"),
+    [
+        ("text/plain", MAIL.encode("utf-16-le")),
+        ("text/plain; charset=utf-16", MAIL.encode()),
+        ("text/plain", MAIL.replace("@", "\0@").encode()),
+        ("text/plain; charset=latin-1", "ü".encode("latin-1")),
+    ],
+)
+def test_a_text_in_another_encoding_is_kept_as_metadata(media_type: str, data: bytes) -> None:
+    """What would have to be read in another way than patterns do is not taken for looked at."""
+    event = request()
+    event.request.input.media_type, event.request.input.data = media_type, data
+    assert capture(event).capture.contents["input"].mode == "metadata"
+
+
+def test_data_kept_whole_is_looked_at_where_it_was_declared_low() -> None:
+    """A policy that keeps public data whole is no way around it: found to be restricted, it is ruled as that."""
+    lax = REDACTING.replace(
+        "[[rules]]", '[[rules]]\nname = "public"\nclasses = ["public"]\nmode = "full"\n[[rules]]', 1
+    )
+    event = request(text="pay with 4111 1111 1111 1111")
+    event.classification = pb.CLASSIFICATION_PUBLIC
+    event.request.output.text = "thanks"
+    captured = capture(event, lax)
+    assert captured.capture.contents["input"].mode == "metadata"
+    assert (kept(captured, "output"), captured.capture.contents["output"].mode) == ("thanks", "full")
+    assert findings(captured) == ["policy.vendor", "policy.classification"]
+
+
+def test_a_retrieved_document_counts_as_what_it_is() -> None:
+    """A restricted document in a public request is restricted."""
+    event = request()
+    event.classification = pb.CLASSIFICATION_PUBLIC
+    document = event.request.retrieved.add(index_id="i", classification=pb.CLASSIFICATION_RESTRICTED)
+    document.text.text = "the document"
+    assert capture(event).capture.contents["retrieved.0.text"].mode == "metadata"
+
+
+@pytest.mark.parametrize(("provider", "rules"), [("openai", ["policy.vendor"]), ("azure", []), ("internal", [])])
+def test_a_tools_vendor_is_held_to_the_policy(provider: str, rules: list[str]) -> None:
+    """A tool of a vendor that may not have the data is found; one of our own is nobody's vendor."""
+    event = request()
+    event.classification = pb.CLASSIFICATION_RESTRICTED
+    event.ClearField("request")
+    event.tool_call.tool, event.tool_call.provider = "send", provider
+    assert findings(capture(event)) == rules
+
+
+def test_identifiers_of_persons_are_no_findings() -> None:
+    """Who acts is asked for, whatever the class of the event: her identifier raises nothing by itself."""
+    event = request(MAIL)
+    event.classification = pb.CLASSIFICATION_PUBLIC
+    assert findings(capture(event)) == []
+
+
 def test_a_class_found_to_be_higher_is_ruled_anew() -> None:
     """A secret in data declared internal makes it restricted: kept as restricted data is, and a finding."""
     event = request(text="key: AKIAIOSFODNN7EXAMPLE and wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
@@ -145,7 +201,7 @@ def test_found_data_that_was_declared_public_is_a_finding() -> None:
     assert one.findings == two.findings
     (finding,) = one.findings
     assert list(finding.finding.evidence_event_ids) == [event.event_id]
-    assert finding.finding.rule_version == "p/1"
+    assert finding.finding.rule_version == "1"
     assert translate(finding).kind == "finding"
     event.classification = pb.CLASSIFICATION_UNSPECIFIED
     assert findings(capture(event)) == []

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from ledger.errors import Misconfigured
+from ledger.client.ids import derived_event_id
+from ledger.errors import Misconfigured, Unavailable
+from ledger.gateway.answer import REJECTED, REPEAT, RETRY
 from ledger.home import Home
+from ledger.log.interface import EventLog, Record
+from ledger.record.submission import event_time_ms
 from tests.ledger.gateway.conftest import Start
 from tests.ledger.gateway.events import request
-from tests.ledger.gateway.running import TENANT, Running, StoredEvent
+from tests.ledger.gateway.running import LEDGER, TENANT, Running, StoredEvent, running
 from tests.policies import FULL, put_in_force
 
 METADATA = FULL.replace('version = "1"', 'version = "2"').replace('mode = "full"', 'mode = "metadata"')
@@ -26,7 +31,6 @@ REFUSED = "audit_ledger_gateway_policy_file_refused"
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Looks at the file often."""
     monkeypatch.setattr("ledger.gateway.governing.LOOK_EVERY_S", 0.01)
-    monkeypatch.setattr("ledger.gateway.governing.RETRY_S", 0.01)
 
 
 @asynccontextmanager
@@ -83,8 +87,9 @@ async def test_a_new_policy_is_recorded_then_governs(home: Home, start: Start) -
     assert payload["capture_mode"] == "metadata"
     assert {each["state"] for each in payload["contents"]} == {"metadata"}
     (change,) = changes(stored)
-    assert (change["artifact_kind"], change["artifact_id"]) == ("policy", "capture-policy:everything")
-    assert (change["from_revision"], change["to_revision"], change["action"]) == ("1", "2", "deploy")
+    assert (change["artifact_kind"], change["artifact_id"]) == ("policy", "capture-policy")
+    assert (change["from_revision"], change["to_revision"]) == ("everything/1", "everything/2")
+    assert change["action"] == "deploy"
     assert change["artifact_sha256"] == sha256(METADATA.encode()).digest()
     tenants = [(each.payload["tenant"], each.payload["capture_policy_version"]) for each in stored]
     assert tenants.index(("_org", "everything/1")) < tenants.index((TENANT, "everything/2"))
@@ -93,7 +98,7 @@ async def test_a_new_policy_is_recorded_then_governs(home: Home, start: Start) -
 async def test_a_file_that_is_no_policy_changes_nothing(home: Home, start: Start) -> None:
     """A mistake, or another text under a version that was in force, leaves the policy at hand and shows in metrics."""
     async with governed(start) as gateway:
-        for wrong in ("mode = ", FULL.replace("standard = 24", "standard = 1")):
+        for wrong in ("mode = ", FULL.replace("standard = 24", "standard = 1"), "x = " + "1" * 5_000):
             policy_file(home).write_text(wrong)
             await until_refused(gateway, 1)
             await until_governed(gateway, "everything/1")
@@ -110,7 +115,10 @@ async def test_going_back_is_recorded_as_a_roll_back(home: Home, start: Start) -
         policy_file(home).write_text(FULL)
         await until_governed(gateway, "everything/1")
         stored = await gateway.stored()
-    assert [(each["to_revision"], each["action"]) for each in changes(stored)] == [("2", "deploy"), ("1", "roll_back")]
+    assert [(each["to_revision"], each["action"]) for each in changes(stored)] == [
+        ("everything/2", "deploy"),
+        ("everything/1", "roll_back"),
+    ]
 
 
 async def test_the_first_policy_is_recorded_once(home: Home, start: Start) -> None:
@@ -148,3 +156,87 @@ async def test_findings_stand_beside_the_event(home: Home, start: Start) -> None
     finding = stored[1].payload
     assert finding["finding"]["rule"] == "policy.vendor"
     assert finding["finding"]["evidence_event_ids"] == [event.event_id]
+
+
+class OneShardDown:
+    """An event log whose partition 1 takes nothing while `down`."""
+
+    def __init__(self, real: EventLog) -> None:
+        self._real = real
+        self.down = True
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._real, name)
+
+    async def append(self, partition: int, records: Sequence[Record], deadline_s: float) -> int:
+        """Appends, or not."""
+        if self.down and partition == 1:
+            raise Unavailable("partition 1 is down")
+        return await self._real.append(partition, records, deadline_s)
+
+
+async def test_an_event_is_acknowledged_only_with_its_findings(tmp_path: Path) -> None:
+    """Where the finding's log takes nothing the event is to be sent again, and then brings its finding with it."""
+    home = Home.create(tmp_path / "home", name=LEDGER, partitions=2)
+    config = home.config(environment={})
+    with home.keys(config) as keys:
+        tenant = keys.tenants.add(TENANT, shards=2)
+        home.write_trust(config, keys)
+        put_in_force(home, keys, FULL.replace('mode = "full"', 'mode = "full"\nvendors = []'))
+    logs: list[OneShardDown] = []
+
+    def broken(real: EventLog) -> EventLog:
+        logs.append(OneShardDown(real))
+        return logs[0]  # type: ignore[return-value]
+
+    async with running(home, log=broken) as gateway:
+        while True:
+            event = request()
+            event.request.vendor = "openai"
+            about = derived_event_id(event_time_ms(event.event_id), "policy.vendor", event.event_id)
+            if (tenant.log_of(event.event_id).partition, tenant.log_of(about).partition) == (0, 1):
+                break
+        assert [each.status for each in (await gateway.publish(event)).results] == [RETRY]
+        logs[0].down = False
+        assert [each.status for each in (await gateway.publish(event)).results] == [REPEAT]
+        kinds = [each.payload["kind"] for each in await gateway.stored()]
+    assert sorted(kinds) == ["finding", "request"]
+
+
+async def test_an_event_that_is_refused_has_no_finding(home: Home, start: Start) -> None:
+    """What is too large for the event log leaves nothing behind that speaks of it."""
+    with home.keys(home.config(environment={})) as keys:
+        put_in_force(home, keys, FULL.replace('"1"', '"3"').replace('mode = "full"', 'mode = "full"\nvendors = []'))
+    event = request()
+    event.request.vendor = "openai"
+    for attribute in ("input", "output", "reasoning", "variables", "tool_definitions"):
+        getattr(event.request, attribute).data = os.urandom(250_000)
+    async with start() as gateway:
+        assert [each.status for each in (await gateway.publish(event)).results] == [REJECTED]
+        assert await gateway.stored() == []
+
+
+async def test_a_named_pipe_is_no_policy(home: Home, start: Start) -> None:
+    """A file that would keep its reader waiting is refused, and the gateway goes on and ends as ever."""
+    async with governed(start) as gateway:
+        policy_file(home).unlink()
+        os.mkfifo(policy_file(home))
+        await until_refused(gateway, 1)
+        policy_file(home).unlink()
+        policy_file(home).write_text(METADATA)
+        await until_governed(gateway, "everything/2")
+
+
+async def test_a_policy_larger_than_producers_contents_is_recorded(home: Home, start: Start) -> None:
+    """The limit for producers' contents is none for the ledger's own Change."""
+    async with start(content_bytes_max=100) as gateway:
+        stop = asyncio.Event()
+        running_ = asyncio.create_task(gateway.gateway.run(stop))
+        policy_file(home).write_text(METADATA)
+        async with asyncio.timeout(30):
+            await until_recorded(gateway)
+        (stored,) = [each.payload for each in await gateway.stored() if each.payload["tenant"] == "_org"]
+        stop.set()
+        await running_
+    (text,) = stored["contents"]
+    assert (text["state"], text["size"]) == ("full", len(METADATA))

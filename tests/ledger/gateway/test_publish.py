@@ -8,7 +8,7 @@ import time
 import grpc
 import pytest
 
-from ledger.gateway.intake import CONFLICT, UNDETERMINED
+from ledger.gateway.verdicts import CONFLICT, UNDETERMINED
 from ledger.receipt import RECEIPT
 from ledger.record.assemble import CLOCK_SKEW_TOLERANCE_MS
 from ledger.signed import SIGNED

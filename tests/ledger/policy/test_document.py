@@ -137,8 +137,15 @@ def test_what_is_wrong_is_named(text: str, message: str) -> None:
 
 def test_a_giant_is_refused_unread() -> None:
     """A file that can't be a policy is not parsed."""
-    with pytest.raises(Misconfigured, match="at most 1048576 bytes"):
-        parse_policy(b"#" * (1024 * 1024 + 1))
+    with pytest.raises(Misconfigured, match="at most 65536 bytes"):
+        parse_policy(b"#" * (64 * 1024 + 1))
+
+
+@pytest.mark.parametrize("text", ["x = " + "1" * 5_000, "x = " + "[" * 3_000, ".".join("a" * 20_000) + " = 1"])
+def test_what_would_take_for_ever_is_refused(text: str) -> None:
+    """Numbers, lists and keys made to wear the reader out are refused like any other mistake."""
+    with pytest.raises(Misconfigured, match="expected"):
+        parse_policy(text.encode())
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")))

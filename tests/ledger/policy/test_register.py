@@ -15,8 +15,8 @@ from ledger.policy import parse_policy
 from ledger.policy.register import InForce, PolicyRegister
 from tests.ledger.policy.test_document import GOOD
 
-ONE = parse_policy(GOOD.encode())
-TWO = parse_policy(GOOD.replace('version = "3"', 'version = "4"').encode())
+ONE, TWO = GOOD.encode(), GOOD.replace('version = "3"', 'version = "4"').encode()
+NAMES = {ONE: "acme-capture/3", TWO: "acme-capture/4"}
 
 
 @pytest.fixture
@@ -27,35 +27,46 @@ def register(tmp_path: Path) -> Iterator[PolicyRegister]:
         yield PolicyRegister(made, lambda: next(ticks))
 
 
+def enter(register: PolicyRegister, data: bytes) -> InForce:
+    """A file taken."""
+    return register.enter(lambda: data)
+
+
+def entered(data: bytes, number: int, before: bytes | None, *, is_return: bool = False) -> InForce:
+    """What is told of it."""
+    return InForce(parse_policy(data), data, number, 1_000 + number, NAMES[before] if before else None, is_return)
+
+
 def test_a_policy_is_in_force_since_it_was_first_taken(register: PolicyRegister) -> None:
     """Whoever takes the newest policy later, another gateway or the same after a restart, is told the same."""
-    assert register.enter(ONE) == register.enter(ONE) == InForce(ONE, 0, 1_000, None, is_return=False)
-    assert register.enter(TWO) == register.enter(TWO) == InForce(TWO, 1, 1_001, ONE.identity, is_return=False)
+    assert enter(register, ONE) == enter(register, ONE) == entered(ONE, 0, None)
+    assert enter(register, TWO) == enter(register, TWO) == entered(TWO, 1, ONE)
 
 
 def test_going_back_is_a_row_of_its_own(register: PolicyRegister) -> None:
     """An earlier version that comes into force again does so since now, and is told as a return."""
-    register.enter(ONE)
-    register.enter(TWO)
-    assert register.enter(ONE) == InForce(ONE, 2, 1_002, TWO.identity, is_return=True)
+    enter(register, ONE)
+    enter(register, TWO)
+    assert enter(register, ONE) == entered(ONE, 2, TWO, is_return=True)
 
 
-def test_what_is_recorded_stays_so(register: PolicyRegister) -> None:
-    """Once the Change of a row is durable, whoever takes that policy is told; a later row is one of its own."""
-    first = register.enter(ONE)
-    register.recorded(first)
-    assert register.enter(ONE).is_recorded
-    assert not register.enter(TWO).is_recorded
-    assert not register.enter(ONE).is_recorded
+def test_what_is_not_recorded_is_told_in_order(register: PolicyRegister) -> None:
+    """Every row whose Change is not durable is told with its file, also of a policy in force no more."""
+    first, second = enter(register, ONE), enter(register, TWO)
+    assert register.unrecorded() == [first, second]
+    third = enter(register, ONE)
+    register.recorded(second)
+    assert register.unrecorded() == [first, third]
 
 
 def test_a_version_never_says_two_things(register: PolicyRegister) -> None:
     """Another text under a version that was ever in force is refused, and nothing is registered."""
-    first = register.enter(ONE)
-    changed = parse_policy(GOOD.replace("standard = 24", "standard = 12").encode())
+    first = enter(register, ONE)
+    changed = ONE.replace(b"standard = 24", b"standard = 12")
     with pytest.raises(Misconfigured, match="give the changed policy another version"):
-        register.enter(changed)
-    assert register.enter(ONE) == first
-    register.enter(TWO)
+        enter(register, changed)
+    assert enter(register, ONE) == first
+    enter(register, TWO)
     with pytest.raises(Misconfigured, match="give the changed policy another version"):
-        register.enter(changed)
+        enter(register, changed)
+    assert len(register.unrecorded()) == 2
