@@ -108,7 +108,7 @@ class Sender:
                 metadata=self._connection.metadata(),
             )
         except grpc.RpcError as error:
-            raise _as_ledger_error(error, self._to) from None
+            raise _as_ledger_error(error, self._to, in_clear=self._connection.tls is None) from None
         return list(answer.checkpoints)
 
     def _send(self, batch: list[tuple[int, pb.Event]]) -> None:
@@ -125,7 +125,7 @@ class Sender:
                 batch = self._take(batch, answer)
             except grpc.RpcError as error:
                 if error.code() not in _AGAIN or time.monotonic() > give_up:
-                    raise _as_ledger_error(error, self._to) from None
+                    raise _as_ledger_error(error, self._to, in_clear=self._connection.tls is None) from None
             if batch:
                 if time.monotonic() > give_up:
                     raise Unavailable(f"{self._to}: {len(batch)} events could not be made durable; send them again")
@@ -164,10 +164,12 @@ def _batches(events: Iterable[tuple[int, pb.Event]]) -> Iterator[list[tuple[int,
         yield batch
 
 
-def _as_ledger_error(error: grpc.RpcError, to: str) -> LedgerError:
+def _as_ledger_error(error: grpc.RpcError, to: str, *, in_clear: bool) -> LedgerError:
     code, details = error.code(), error.details() or ""
     if code in _AGAIN:
-        return Unavailable(f"{to}: {code.name.lower()}: {details}")
+        # What a server that speaks TLS does to a caller in clear.
+        hint = "; it may expect TLS: --ca FILE" if in_clear and "Socket closed" in details else ""
+        return Unavailable(f"{to}: {code.name.lower()}: {details}{hint}")
     if code in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND):
         return Rejected("", f"{to}: {details}")
     return Misconfigured(f"{to}: {code.name.lower()}: {details}")

@@ -277,6 +277,19 @@ class LedgerConfig:
     query: QueryConfig = QueryConfig()
     erasure: ErasureConfig = ErasureConfig()
 
+    def __post_init__(self) -> None:
+        """Refuses addresses that others reach while nothing tells who calls."""
+        if self.ledger.roles:
+            return
+        for section, config in (("gateway", self.gateway), ("query", self.query)):
+            if not (config.address.is_loopback or config.insecure_plaintext):
+                raise Misconfigured(
+                    f"{section}.listen: {config.listen} can be reached from elsewhere and nothing tells who calls; "
+                    f"give ledger.roles, listen on loopback, or say {section}.insecure_plaintext = true"
+                )
+        if self.gateway.mtls_listen:
+            raise Misconfigured("gateway.mtls_listen: expected ledger.roles with it: whose certificates they are")
+
 
 SECTIONS: dict[str, type[Any]] = {
     "ledger": LogConfig,

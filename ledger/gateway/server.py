@@ -225,6 +225,8 @@ async def run_gateway(
         try:
             await gateway.start()
             log.info("gateway listens on %s, metrics on %s", gateway.address, gateway.observation.address)
+            if gateway.mtls_address is not None:
+                log.info("gateway listens on %s for producers with certificates", gateway.mtls_address)
             on_ready(str(gateway.address))
             await gateway.run(stop)
         finally:

@@ -188,3 +188,40 @@ def test_wrong_addresses_are_refused(text: str) -> None:
 def test_loopback_is_told_from_the_world(host: str, loopback: bool) -> None:
     """Only addresses that nobody else reaches count as loopback; a name could be anything."""
     assert Address(host, 1).is_loopback is loopback
+
+
+TLS = {"tls_certificate": "c.pem", "tls_key": "c.key"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"gateway": {"listen": "0.0.0.0:1"}}, "nothing protects the connection"),
+        ({"query": {"listen": "0.0.0.0:1"}}, "nothing protects the connection"),
+        ({"gateway": {"listen": "0.0.0.0:1", **TLS}}, "nothing tells who calls"),
+        ({"query": {"listen": "0.0.0.0:1", **TLS}}, "nothing tells who calls"),
+        ({"ledger": {"roles": "r.toml"}, "gateway": {"listen": "0.0.0.0:1"}}, "nothing protects the connection"),
+        ({"gateway": {"tls_certificate": "c.pem"}}, "together with gateway.tls_key"),
+        ({"query": {"tls_key": "c.key"}}, "together with query.tls_key"),
+        ({"gateway": {**TLS, "mtls_listen": "127.0.0.1:1"}}, "together with gateway.tls_client_ca"),
+        ({"gateway": {**TLS, "mtls_listen": "127.0.0.1:1", "tls_client_ca": "ca.pem"}}, "expected ledger.roles"),
+        ({"gateway": {"mtls_listen": "127.0.0.1:1", "tls_client_ca": "ca.pem"}}, "gateway.tls_certificate with it"),
+        ({"query": {"tls_client_ca": "ca.pem"}}, "query.tls_certificate with it"),
+    ],
+)
+def test_what_others_reach_needs_tls_and_roles(tmp_path: Path, settings: dict[str, dict[str, str]], said: str) -> None:
+    """An address beyond loopback needs both; each half of TLS needs the other."""
+    flags = {f"{section}.{name}": value for section, given in settings.items() for name, value in given.items()}
+    with pytest.raises(Misconfigured, match=said):
+        loaded(tmp_path, "", flags=flags)
+
+
+def test_files_of_tls_and_roles_are_relative_to_the_home(tmp_path: Path) -> None:
+    """Named like every other path; "" stays none."""
+    flags = {"ledger.roles": "roles.toml", "gateway.listen": "0.0.0.0:1"}
+    flags |= {f"gateway.{name}": value for name, value in TLS.items()}
+    config = loaded(tmp_path, "", flags=flags)
+    assert config.ledger.roles_file == tmp_path / "roles.toml"
+    assert config.gateway.tls_key == str(tmp_path / "c.key")
+    assert config.gateway.tls_client_ca == ""
+    assert loaded(tmp_path, "").ledger.roles_file is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -13,13 +14,16 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from ledger.client.builders import request
+from ledger.client.tls import tls
 from ledger.errors import Misconfigured, Unavailable
+from ledger.identity.tls import ServerTls
 from ledger.note import VerifierKey
 from ledger.segments import names
 from ledger.tlog_proof import parse_tlog_proof
 from ledger.v1 import event_pb2, query_pb2, query_pb2_grpc
 from query import service
 from query.server import SERVICE, QueryServer
+from tests import certificates
 from tests.query.ledgers import Asked, IntoTheLog, ago, release, use
 
 READER = query_pb2.Reader(name="eve", role="auditor")
@@ -266,3 +270,20 @@ def test_only_loopback_unless_said(asked: Asked) -> None:
     """An address that others reach is refused: nothing yet tells who asks."""
     with pytest.raises(Misconfigured, match="loopback"):
         QueryServer(asked.queries(), "0.0.0.0:0", reflection_on=False)
+
+
+async def test_tls_and_a_certificate_of_every_caller(asked: Asked, tmp_path: Path) -> None:
+    """With `tls_client_ca` nobody connects without a certificate of it, whatever else he has."""
+    ca = certificates.make("CA", ca=True)
+    (tmp_path / "ca.pem").write_bytes(ca.pem)
+    files = ServerTls(*certificates.server(ca).write(tmp_path, "server"), tmp_path / "ca.pem")
+    queries = asked.queries()
+    running = QueryServer(queries, "127.0.0.1:0", reflection_on=False, tls=files)
+    await running.start()
+    shown = certificates.service("spiffe://example.org/auditors", ca).write(tmp_path, "mine")
+    for credentials, code in ((tls(tmp_path / "ca.pem", *shown), "OK"), (tls(tmp_path / "ca.pem"), "UNAVAILABLE")):
+        async with grpc.aio.secure_channel(str(running.address), credentials) as channel:
+            call = query_pb2_grpc.QueryServiceStub(channel).Checkpoint(query_pb2.CheckpointRequest(tenant="acme"))
+            assert (await call.code()).name == code
+    await running.drain()
+    await queries.close()
