@@ -8,7 +8,7 @@ value of a field that is called an address is, in JSON.
 from __future__ import annotations
 
 from ledger.redaction.finding import Classification
-from ledger.redaction.fragments import CAPITAL, GLUE, LETTER, TOWN, WORD, trigger
+from ledger.redaction.fragments import CAPITAL, EDGE, GLUE, LETTER, TOWN, WORD, trigger
 from ledger.redaction.rule import Rule
 
 _CLASS: Classification = "confidential"
@@ -89,13 +89,13 @@ ADDRESSES: tuple[Rule, ...] = (
     ),
     _address(
         "field",
-        rf"(?i:[\"'](?:{_FIELD}){_QUOTE})\s?:\s?{_QUOTE}([^\"'\\\n]+)",
+        rf"(?i:[\"'][a-z0-9_ .-]*(?:{_FIELD}){_QUOTE})\s?:\s?{_QUOTE}([^\"'\\\n]+)",
         rf"(?i:(?:{_FIELD}){_QUOTE}\s?:)",
         "street",
     ),
     _address(
         "postcode",
-        rf"(?i:\b(?:{_POST})){GLUE}((?:[A-Z]-)?[0-9]{{4,5}}(?:-[0-9]{{3,4}})?|{_UK_CODE}|[0-9]{{4}} ?[A-Z]{{2}})\b",
+        rf"{trigger(_POST)}{GLUE}((?:[A-Z]-)?[0-9]{{4,5}}(?:-[0-9]{{3,4}})?|{_UK_CODE}|[0-9]{{4}} ?[A-Z]{{2}}){EDGE}",
         trigger(_POST),
     ),
 )

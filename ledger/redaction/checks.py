@@ -21,8 +21,7 @@ Check = Callable[[bytes, int, int], Span | None]
 
 _DIGITS = frozenset(b"0123456789")
 _HEX_DIGITS = frozenset(b"0123456789abcdefABCDEF")
-# Bytes of 4-4-4-4-3 digits with a sign between.
-_LONG_CARD = 23
+_CARD_SIGNS = re.compile(rb"[^0-9]+")
 _JOINERS = frozenset(b"-.,/+:")
 _IBAN_PAIRS = (
     "AD:24 AE:23 AL:28 AT:20 AZ:28 BA:20 BE:16 BG:22 BH:22 BI:27 BR:29 BY:28 CH:21 CR:22 CY:28 CZ:24 DE:22 DJ:27 "
@@ -139,14 +138,23 @@ def _mac(view: bytes, start: int, end: int) -> Span | None:
 
 
 def _email(view: bytes, start: int, end: int) -> Span | None:
-    """Not the end of a credential in a URL, nor a file name (`logo@2x.png`)."""
+    """Not the end of a credential in a URL, the account of a host (`ssh://git@…`), nor a file name (`logo@2x.png`)."""
     while view[start : start + 1] in (b".", b"-", b"'", b"%", b"+"):
         start += 1
-    last = view[start:end].rsplit(b".", 1)[-1].lower()
+    text = view[start:end]
+    last = text.rsplit(b".", 1)[-1].lower()
     if last in _FILE_ENDINGS or view[start : start + 1] == b"@":
         return None
-    before = view[max(0, start - 100) : start]
-    if before.endswith(b"://"):
+    if last in _FILE_ENDINGS_TOO and (_VERSIONED.search(text) or not text[:1].isalpha()):
+        return None
+    whole = _LOCAL_PART.search(view, max(0, start - 64), start)
+    local = start if whole is None else whole.start()
+    before = view[max(0, local - 100) : local]
+    if (
+        before.endswith(b"://")
+        and not before[:-3].lower().endswith(_MAIL_SCHEMES)
+        and b"." not in view[local:end].partition(b"@")[0]
+    ):
         return None
     scheme = before.rfind(b"://")
     if scheme >= 0 and b":" in before[scheme + 3 :] and not any(each in b" /\n\t\"'" for each in before[scheme + 3 :]):
@@ -158,7 +166,12 @@ def _email(view: bytes, start: int, end: int) -> Span | None:
 _CODE = re.compile(rb"(?:self\.|[A-Za-z_][A-Za-z0-9_.]*\(|[A-Za-z_.]*password[A-Za-z_]*$)", re.IGNORECASE)
 _RANGE_START = re.compile(rb"[0-9]{1,3}(?:\.[0-9]{1,3}){3}-\Z")
 _RANGE_END = re.compile(rb"-[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
-_FILE_ENDINGS = frozenset(b"png jpg jpeg gif svg webp ico css js ts py json html pdf tar gz zip exe".split())
+_FILE_ENDINGS = frozenset(b"png jpg jpeg gif svg webp ico css js ts json html pdf tar gz exe".split())
+# Endings of files that are top-level domains too, and what tells a file then: a size or version behind the sign.
+_FILE_ENDINGS_TOO = frozenset((b"py", b"zip"))
+_VERSIONED = re.compile(rb"(?:@|%40)v?[0-9]")
+_LOCAL_PART = re.compile(rb"[A-Za-z0-9_.%+'~^-]+\Z")
+_MAIL_SCHEMES = (b"mailto", b"sip", b"sips", b"xmpp", b"im", b"acct", b"smtp", b"skype")
 _NO_SECRET = frozenset(
     b"required null none nil true false string text password passwort secret token optional undefined hidden redacted "
     b"example changeme empty missing invalid incorrect wrong expired reset field input type env and or the is".split()
@@ -202,18 +215,30 @@ def _street(view: bytes, start: int, end: int) -> Span | None:
 
 
 def _card(view: bytes, start: int, end: int) -> Span | None:
-    """Four groups of four and three digits more are a card of 19 digits, or one of 16 and something else."""
-    found = _numbered(numbers.card)(view, start, end)
-    if found is None and end - start == _LONG_CARD:
-        found = _numbered(numbers.card)(view, start, end - 4)
+    """Blanks, line breaks and hyphens, or the same signs throughout, stand between the groups.
+
+    Four groups of four and three digits more are a card of 19 digits, or one of 16 and something else.
+    """
+    signs = list(_CARD_SIGNS.finditer(view, start, end))
+    found = _numbered(numbers.card)(view, start, end) if _alike(signs) else None
+    if found is None and len(signs) == 4 and _alike(signs[:3]):
+        found = _numbered(numbers.card)(view, start, signs[3].start())
     return found
 
 
-def _phone(read: Callable[[str], list[int]]) -> Check:
-    """`read` answers how many characters from the start can be a telephone number, the best first."""
+def _alike(signs: list[re.Match[bytes]]) -> bool:
+    """Whether these can be what parts the groups of one number."""
+    return len({each.group() for each in signs}) <= 1 or not b"".join(each.group() for each in signs).strip(b" \t\r\n-")
+
+
+def _phone(read: Callable[[str], list[int]], after_word: bool = False) -> Check:
+    """`read` answers how many characters from the start can be a telephone number, the best first.
+
+    Letters right before it are those of the announcing word where there is one (`after_word`: "Tel+49…").
+    """
 
     def check(view: bytes, start: int, end: int) -> Span | None:
-        if start >= 1 and (chr(view[start - 1]).isalnum() or view[start - 1] in b"+_"):
+        if start >= 1 and ((view[start - 1 : start].isalnum() and not after_word) or view[start - 1] in b"+"):
             return None
         if start >= 2 and view[start - 1] in _JOINERS and view[start - 2] in _DIGITS:
             return None
@@ -221,7 +246,10 @@ def _phone(read: Callable[[str], list[int]]) -> Check:
             return None
         for length in read(view[start:end].decode("ascii")):
             after = view[start + length : start + length + 2]
-            if not (after[:1].isalnum() or (after[:1] in (b"-", b".", b"/", b":") and after[1:].isdigit())):
+            extension = after[:1] == b"x" and after[1:].isdigit()
+            if extension or not (
+                after[:1].isalnum() or (after[:1] in (b"-", b".", b"/", b":") and after[1:].isdigit())
+            ):
                 return start, start + length
         return None
 
@@ -258,6 +286,6 @@ CHECKS: dict[str, Check] = {
     "street": _street,
     "phone_international": _phone(international),
     "phone_national": _phone(national),
-    "phone_announced": _phone(announced),
+    "phone_announced": _phone(announced, after_word=True),
     **{name: _numbered(numbers.bounded(test, name == "mod97")) for name, test in checksums.OF_DIGITS.items()},
 }

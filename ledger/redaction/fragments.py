@@ -25,11 +25,25 @@ WORD = rf"[{CAPITAL}][{LETTER}\x{{300}}-\x{{36F}}'.-]*"
 TOWN = rf"{WORD}(?: (?:(?:am|an der|de|de la|la|le|les|del|di|sur|upon|den|a\.d\.) )?{WORD}){{0,3}}"
 
 
-def announced(words: str, value: str) -> str:
-    """`value` where one of `words` announces it."""
-    return rf"(?i:\b(?:{words})){GLUE}({value})"
+# Where a number may begin or end: `_` parts words here, though it is a letter to `\b`. What it consumes is no part of
+# the value, so a value beside it stands in a group.
+EDGE = r"(?:\b|_)"
 
 
-def trigger(words: str) -> str:
+def whole(value: str) -> str:
+    """`value` where it stands between two edges, as group 1."""
+    return rf"{EDGE}({value}){EDGE}"
+
+
+def announced(words: str, value: str, camel: str = "", after: str = "") -> str:
+    """`value` where one of `words` announces it, alone or at the end of a name (`home_phone`, `homePhone`).
+
+    `camel` has the words as they are written inside a name in camel case; `after` must follow the value.
+    """
+    return rf"{trigger(words, camel)}{GLUE}({value}){after}"
+
+
+def trigger(words: str, camel: str = "") -> str:
     """The announcing words alone."""
-    return rf"(?i:\b(?:{words}))"
+    begun = rf"(?i:{EDGE}(?:{words}))"
+    return rf"(?:{begun}|[a-z](?:{camel}))" if camel else begun

@@ -25,6 +25,9 @@ from ledger.redaction.rule import Rule, RulePack
 _NO_WORD = re.compile(rb"[^0-9A-Za-z]")
 # A refused candidate no longer than this is looked into from its second word on; a longer one is passed over.
 RESUMED_BYTES_MAX = 48
+# The next element of a list, and the longest announcement that is taken for those behind the first.
+_ELEMENT = re.compile(rb"[^,\[\]{}\n]{0,16},[\\\"'\s]{0,12}([^,\[\]{}\"'\\\n]{1,48})")
+LISTED_HEAD_BYTES_MAX = 64
 # What RE2 may use for the automaton of one rule, and for that of all triggers: bounds, reached on hostile texts only.
 RULE_MEMORY_BYTES_MAX = 4 << 20
 TRIGGERS_MEMORY_BYTES_MAX = 64 << 20
@@ -93,6 +96,7 @@ class _Compiled:
 def _add(found: list[Candidate], compiled_rule: _Compiled, data: bytes) -> None:
     """Puts what one rule finds in `data` into `found`."""
     rule, priority, check = compiled_rule.rule, compiled_rule.priority, compiled_rule.check
+    listed = 0
     matches = compiled_rule.find(data, 0)
     while (match := next(matches, None)) is not None:
         start, end = _value(match, compiled_rule.groups) if compiled_rule.groups else match.span()
@@ -101,11 +105,36 @@ def _add(found: list[Candidate], compiled_rule: _Compiled, data: bytes) -> None:
             if span is None:
                 matches = compiled_rule.find(data, _resumed(data, start, end))
                 continue
-            if span[1] != end:
-                matches = compiled_rule.find(data, span[1])
             start, end = span
         if start < end:
             found.append(Candidate(start, end, rule, priority))
+            if match.start() < start and start >= listed:
+                listed = _add_listed(found, compiled_rule, data, match.start(), start, end)
+        if end != match.end() and end > match.start():
+            # What stood behind the value may be the edge of the next.
+            matches = compiled_rule.find(data, end)
+
+
+def _add_listed(found: list[Candidate], compiled_rule: _Compiled, data: bytes, begun: int, start: int, end: int) -> int:
+    """What announces the first value of a list announces the others: adds those, and answers where the list ends.
+
+    Each element is looked at behind the announcing word, as if it were the first.
+    """
+    head = data[begun:start]
+    if len(head) > LISTED_HEAD_BYTES_MAX or not head.rstrip(b"\\\"' \t\r\n").endswith(b"["):
+        return end
+    while (element := _ELEMENT.match(data, end)) is not None:
+        seen = head + element.group(1)
+        for match in compiled_rule.find(seen, 0):
+            span: tuple[int, int] | None = _value(match, compiled_rule.groups)
+            if span is not None and compiled_rule.check is not None:
+                span = compiled_rule.check(seen, *span)
+            if span is not None and len(head) <= span[0] < span[1]:
+                at = element.start(1) - len(head)
+                found.append(Candidate(at + span[0], at + span[1], compiled_rule.rule, compiled_rule.priority))
+            break
+        end = element.end()
+    return end
 
 
 def _resumed(data: bytes, start: int, end: int) -> int:

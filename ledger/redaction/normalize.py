@@ -5,6 +5,7 @@ The bytes given are those of the matching view, so full-width digits, zero-width
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 
 
@@ -13,7 +14,7 @@ def _text(value: str) -> str:
 
 
 def _lower(value: str) -> str:
-    return "".join(value.split()).casefold()
+    return unicodedata.normalize("NFC", "".join(value.split()).casefold())
 
 
 def _email(value: str) -> str:
@@ -35,7 +36,9 @@ def _phone(value: str) -> str:
 
 def _words(value: str) -> str:
     """Letters and digits of every word, in lower case: addresses, dates."""
-    return " ".join("".join(each if each.isalnum() else " " for each in value.casefold()).split())
+    return " ".join(
+        "".join(each if each.isalnum() else " " for each in unicodedata.normalize("NFC", value.casefold())).split()
+    )
 
 
 NORMALS: dict[str, Callable[[str], str]] = {

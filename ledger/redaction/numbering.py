@@ -10,9 +10,10 @@ guess; the key is the caller's, and should die with the person (a gateway secret
 
 What holds when a correlation spans gateways:
 
-- `DerivedNumbering` keeps nothing. The number *is* (48 bits of) the hash, so every process with the key gives one value
-  one number, at any time and in any order. Numbers are long, and two values of a correlation collide with a probability
-  below n² / 2⁴⁹ for n values.
+- `DerivedNumbering` keeps nothing. The number is 48 bits of the hash, modulo 10¹⁰ − 1, so every process with the key
+  gives one value one number, at any time and in any order. Numbers are long (ten digits at most), and of n values of
+  one type in a correlation two have the same number with a probability of about n² / (2 · 10¹⁰): 1 in 20,000 for a
+  thousand values.
 - `SequentialNumbering` counts 1, 2, 3 … in order of first sight, which reads best. The order is this object's own:
   two gateways that work on one correlation at once give different numbers unless they share it. `state` (keyed hashes
   only) and `from_state` hand it from one process to the next; whoever keeps a state keeps something that the key makes

@@ -58,7 +58,8 @@ class Redactor:
         self._detectors = tuple(detectors)
         self._types = frozenset(rule.type for rule in pack.rules)
         self._keep = literals == "keep"
-        self.identity = "+".join([pack.identity, *map(_identity, detectors)])
+        self._pack = pack.identity
+        self.identity = _identity(pack.identity, detectors)
 
     def redact(
         self, text: str, numbering: Numbering, media_type: str = "text/plain", also: Sequence[Detector] = ()
@@ -73,7 +74,7 @@ class Redactor:
         candidates = self._matcher.candidates(view.data)
         for place, detector in enumerate((*self._detectors, *also)):
             candidates += _detected(detector, _DETECTORS_PRIORITY + place, view)
-        identity = "+".join([self.identity, *map(_identity, also)]) if also else self.identity
+        identity = _identity(self._pack, (*self._detectors, *also)) if also else self.identity
         if not candidates and (not literals or self._keep):
             return Redacted(text, (), (), "public", identity)
         if literals:
@@ -164,8 +165,9 @@ def _replaced(
     return Redacted("".join(parts), tuple(findings), tuple(sorted(counts.items())), highest(classes), identity)
 
 
-def _identity(detector: Detector) -> str:
-    return f"{detector.name}/{detector.version}"
+def _identity(pack: str, detectors: Sequence[Detector]) -> str:
+    """The pack and each detector by name and version, once however many of it ran."""
+    return "+".join(dict.fromkeys([pack, *(f"{each.name}/{each.version}" for each in detectors)]))
 
 
 def _detected(detector: Detector, priority: int, view: View) -> list[Candidate]:

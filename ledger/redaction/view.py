@@ -4,6 +4,7 @@ Values are written in many ways that mean the same. In the view
 
 - digits of other scripts, full-width letters and signs, no-break and other spaces, hyphens and dashes, typographic
   quotes are their ASCII relatives;
+- `%20`, `%2B` and the like (of forms and links), `&#64;` and `&#46;` (of HTML) are the signs they stand for;
 - zero-width characters, soft hyphens and direction marks are left out;
 - escapes of JSON are decoded, however many backslashes stand before them, so that JSON inside a JSON string is seen
   too: `\\u0040`, `\\/`. `\\"`, `\\n`, `\\r`, `\\t`, `\\b`, `\\f` keep their length (each character becomes the quote
@@ -34,6 +35,7 @@ def _relatives() -> dict[str, str]:
     found |= dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63", "-")
     found |= dict.fromkeys("\u2018\u2019\u201b\u2032", "'") | dict.fromkeys("\u201c\u201d\u201e\u00ab\u00bb", '"')
     found |= {"\ufe6b": "@", "\ufe52": ".", "\uff61": ".", "\u2024": ".", "\u2044": "/", "\u2215": "/"}
+    found |= dict.fromkeys("\u00b7\u2027\u2219\u22c5", ".")
     return found
 
 
@@ -46,7 +48,12 @@ _INVISIBLE = (
 _RELATIVE = re.compile(f"[{re.escape(''.join(_RELATIVES))}]")
 _ANY_DISGUISE = re2.compile(f"[{re2.escape(''.join(_RELATIVES))}{_INVISIBLE}]")
 _ANY_INVISIBLE = re2.compile(f"[{_INVISIBLE}]")
-_UNIT = re.compile(rf"\\+u([0-9a-fA-F]{{4}})|\\+/|[{_INVISIBLE}]")
+_UNIT = re.compile(
+    rf"\\+u([0-9a-fA-F]{{4}})|\\+/|[{_INVISIBLE}]"
+    r"|%(2[0BDEFbdef89]|40)|&#(?:0{0,4}(64|46|43|45)|[xX]0{0,4}(40|2[EeBbDd]));|&(commat|period|plus);"
+)
+_NAMED = {"commat": "@", "period": ".", "plus": "+"}
+_ESCAPED = re.compile(r"%2|%40|&#|&commat;|&period;|&plus;")
 _LOW = re.compile(r"\\+u([dD][c-fC-F][0-9a-fA-F]{2})")
 
 
@@ -119,6 +126,7 @@ def view_of(text: str) -> View:
         ):
             text_seen = text_seen.replace(escape, seen)
     units = "\\" in text_seen and ("\\u" in text_seen or "\\/" in text_seen)
+    units = units or (("%" in text_seen or "&" in text_seen) and _ESCAPED.search(text_seen) is not None)
     if text_seen.isascii():
         if not units:
             return View(text_seen, text_seen.encode("ascii"), None)
@@ -162,7 +170,7 @@ def _mapped(text: str) -> View:
         if found.group(1) is not None:
             seen, end = _decoded(text, found.group(1), end)
         else:
-            seen = "/" if text[end - 1] == "/" else ""
+            seen = _sign(found)
         if seen:
             run(start, end - start)
             parts.append(seen)
@@ -172,6 +180,16 @@ def _mapped(text: str) -> View:
     parts.append(text[at:])
     whole = "".join(parts)
     return View(whole, whole.encode("utf-8", "replace"), runs)
+
+
+def _sign(found: re.Match[str]) -> str:
+    """What a unit that is no `\\u` stands for: a sign, or nothing where it is invisible."""
+    _, percent, decimal, hexadecimal, name = found.groups()
+    if percent or hexadecimal:
+        return chr(int(percent or hexadecimal, 16))
+    if decimal:
+        return chr(int(decimal))
+    return _NAMED[name] if name else "/" if found.group().endswith("/") else ""
 
 
 def _decoded(text: str, digits: str, end: int) -> tuple[str, int]:

@@ -7,6 +7,7 @@ import pytest
 from benchmarks.redaction_corpus import Half, texts
 from ledger.redaction.matcher import Candidate, _add
 from ledger.redaction.view import view_of
+from tests.ledger.redaction import test_written_forms as written
 from tests.ledger.redaction.shared import REDACTOR, redact
 
 HALVES: tuple[Half, ...] = ("tuning", "measuring")
@@ -138,7 +139,13 @@ def test_a_value_found_once_is_taken_out_wherever_it_stands() -> None:
 def test_a_trigger_never_hides_what_its_rule_finds() -> None:
     """Each rule tried on every labelled text finds the same values as with its trigger looked for first."""
     matcher = REDACTOR._matcher
-    forms = [text for text, _ in FOUND] + LEFT + [each.text for half in HALVES for each in texts(half)[::2]]
+    programs = written.ANNOUNCED + written.DATES + written.NUMBERS + written.PHONES + written.EMAILS
+    forms = (
+        [text for text, _ in FOUND + programs]
+        + LEFT
+        + written.LEFT
+        + [each.text for half in HALVES for each in texts(half)[::2]]
+    )
     for text in forms:
         data = view_of(text).data
         tried: list[Candidate] = []
