@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 from ledger.config import LedgerConfig
-from ledger.errors import Misconfigured
 from ledger.home import OpenKeys
 from ledger.keys.provider import ScopeKeys
 from ledger.segments.objects import FileStore
 from ledger.tenants import TenantRegistry
 from ledger.trust import TrustedKeys
+from ledger.trust_file import trust_reader
 from query.checkpoints import CheckpointReader
 from query.contents import ContentReader
 from query.files import VouchedFiles
@@ -57,20 +56,3 @@ def sources_of(
         keys=keys,
         tenants=tenants,
     )
-
-
-def trust_reader(path: Path) -> Callable[[], TrustedKeys]:
-    """The trust file as it is now; read again only when it was replaced."""
-    held: list[tuple[tuple[int, int, int], TrustedKeys]] = []
-
-    def read() -> TrustedKeys:
-        try:
-            status = os.stat(path)
-        except OSError as error:
-            raise Misconfigured(f"{path}: cannot read the trusted keys: {error.strerror}") from None
-        stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
-        if not held or held[0][0] != stamp:
-            held[:] = [(stamp, TrustedKeys.load(path))]
-        return held[0][1]
-
-    return read

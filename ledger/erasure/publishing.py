@@ -8,15 +8,13 @@ published lands in this home's event log whatever runs, or does not run, on this
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from typing import Protocol
 
 import grpc
 
 from ledger.errors import Rejected, Unavailable
-from ledger.gateway.listening import PRIVATE
-from ledger.gateway.server import run_gateway
+from ledger.gateway.private import gateway_at
 from ledger.home import Home, OpenKeys
 from ledger.identity.tls import channel as channel_to
 from ledger.identity.tls import own_tls
@@ -26,7 +24,6 @@ from ledger.v1 import ingest_pb2
 
 PUBLISH = "/ledger.v1.IngestService/Publish"
 DEADLINE_S = 20.0
-GATEWAY_START_S = 30.0
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 _DURABLE = (ingest_pb2.EVENT_STATUS_ACCEPTED, ingest_pb2.EVENT_STATUS_REPEAT)
 
@@ -49,7 +46,7 @@ class ThroughGateway:
     async def publish(self, tenant: str, events: Sequence[pb.Event]) -> None:
         """See `OwnPublisher.publish`."""
         key = await asyncio.to_thread(ProcessKey.of, self._keys.database, self._keys.master)
-        async with _gateway(self._home, self._to) as address:
+        async with gateway_at(self._home, self._to) as address:
             options = [
                 ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
                 ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
@@ -78,26 +75,3 @@ def _check(answer: ingest_pb2.PublishResponse) -> None:
             raise Unavailable(f"the gateway did not take the event ({result.reason})")
     if len(answer.results) != 1:
         raise Unavailable(f"the gateway answered {len(answer.results)} results for one event")
-
-
-@asynccontextmanager
-async def _gateway(home: Home, to: str | None) -> AsyncIterator[str]:
-    if to is not None:
-        yield to
-        return
-    config = home.config(flags=PRIVATE)
-    stop = asyncio.Event()
-    addresses: asyncio.Queue[str] = asyncio.Queue()
-    serving = asyncio.create_task(run_gateway(home, config, stop, addresses.put_nowait))
-    ready = asyncio.create_task(addresses.get())
-    try:
-        await asyncio.wait([serving, ready], timeout=GATEWAY_START_S, return_when=asyncio.FIRST_COMPLETED)
-        if not ready.done():
-            if serving.done():
-                serving.result()
-            raise Unavailable("no gateway could be started in time to publish the event")
-        yield ready.result()
-    finally:
-        ready.cancel()
-        stop.set()
-        await serving

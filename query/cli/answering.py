@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,8 +27,7 @@ from ledger.cli.connecting import IN_CLEAR, Connection, connection_options
 from ledger.cli.options import Command, home_option, json_option, open_home, tenant_option
 from ledger.cli.running import run
 from ledger.errors import Unavailable
-from ledger.gateway.listening import PRIVATE
-from ledger.gateway.server import run_gateway
+from ledger.gateway.private import gateway_at
 from ledger.home import Home, OpenKeys
 from ledger.keys.process import ProcessKey
 from ledger.keys.read_only import is_writable
@@ -39,7 +37,6 @@ from query.opening import sources
 from query.service import Queries, QueryLimits
 
 T = TypeVar("T")
-GATEWAY_START_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +100,7 @@ class _Publisher:
             return
         # Only now: a store that can't be written may have no process key yet, and above none is needed.
         process_key = await asyncio.to_thread(ProcessKey.of, self._keys.database, self._keys.master)
-        async with _gateway(self._home, self._to) as address:
+        async with gateway_at(self._home, self._to) as address:
             tls = None if self._to is None else self._connection.to(address, self._home.config().gateway).tls
             publisher = GatewayPublisher(address, process_key, tls=tls)
             try:
@@ -120,30 +117,6 @@ def _can_record(home: Home) -> bool:
     if url.scheme == "sqlite":
         files.append(home.path / unquote(url.path))
     return all(is_writable(each) for each in files)
-
-
-@asynccontextmanager
-async def _gateway(home: Home, to: str | None) -> AsyncIterator[str]:
-    """The address of the gateway that takes the access."""
-    if to is not None:
-        yield to
-        return
-    config = home.config(flags=PRIVATE)
-    stop = asyncio.Event()
-    addresses: asyncio.Queue[str] = asyncio.Queue()
-    serving = asyncio.create_task(run_gateway(home, config, stop, addresses.put_nowait))
-    ready = asyncio.create_task(addresses.get())
-    try:
-        await asyncio.wait([serving, ready], timeout=GATEWAY_START_S, return_when=asyncio.FIRST_COMPLETED)
-        if not ready.done():
-            if serving.done():
-                serving.result()
-            raise Unavailable("the access could not be recorded in time, so the answer is not given")
-        yield ready.result()
-    finally:
-        ready.cancel()
-        stop.set()
-        await serving
 
 
 def question_options(command: Command) -> Command:
