@@ -29,6 +29,7 @@ _ITALIAN = r"Via|Viale|Piazza|Corso|Largo|Vicolo|Piazzale"
 _OF = r"(?:(?:de la|de las|de los|del|de|des|du|della|delle|dei|degli|di|la|le|les) |de l'|d'|l'|dell')?"
 _NAME = rf"{_OF}{WORD}(?:[ -]{_OF}{WORD}){{0,3}}"
 _POST = r"zip(?:[ _-]?code)?|postal[ _-]?code|post[ _-]?code|plz|postleitzahl|code[ _-]postal|código[ _-]postal"
+_POST_CAMEL = r"Zip(?:Code)?|Post(?:al)?Code|Plz|PLZ"
 _FIELD = (
     r"(?:street|postal|home|billing|shipping|mailing)?[_ -]?address(?:[_ -]?line)?[_ -]?[0-9]?|"
     r"street|strasse|straße|adresse|direccion|indirizzo"
@@ -95,7 +96,8 @@ ADDRESSES: tuple[Rule, ...] = (
     ),
     _address(
         "postcode",
-        rf"{trigger(_POST)}{GLUE}((?:[A-Z]-)?[0-9]{{4,5}}(?:-[0-9]{{3,4}})?|{_UK_CODE}|[0-9]{{4}} ?[A-Z]{{2}}){EDGE}",
-        trigger(_POST),
+        rf"{trigger(_POST, _POST_CAMEL)}{GLUE}"
+        rf"((?:[A-Z]-)?[0-9]{{4,5}}(?:-[0-9]{{3,4}})?|{_UK_CODE}|[0-9]{{4}} ?[A-Z]{{2}}){EDGE}",
+        trigger(_POST, _POST_CAMEL),
     ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ledger.redaction.finding import Classification
-from ledger.redaction.fragments import BEFORE, EDGE, GLUE, LETTER, announced, trigger, whole
+from ledger.redaction.fragments import BEFORE, EDGE, GLUE, LETTER, trigger, whole
 from ledger.redaction.rule import Rule
 
 _CLASS: Classification = "confidential"
@@ -18,15 +18,17 @@ _ROW = r"(?:^|[^0-9A-Za-z:-]|(?:^|[^0-9A-Fa-f])[:-]|[G-Zg-z][0-9A-Fa-f]*[:-])"
 _MAC_TRIGGER = rf"{_ROW}{_PAIR}(?:(?:[:-]{_PAIR}){{5}}[:-]?(?:[^:0-9A-Za-z-]|$)|{_PAIR}\.{_PAIR}{_PAIR}\.)"
 
 _PHONE_WORDS = (
-    r"(?:tele)?phone(?:[ _-]?(?:numbers?|no\.?)|s)?|cell(?:phone)?|mobile(?:[ _-]?numbers?|s)?|whatsapp|fax|sms|msisdn|"
-    r"(?:my|home|work|office|contact) number|"
+    r"(?:tele)?phone(?:[ _-]?(?:numbers?|no\.?)|s)?|cell(?:phone)?|mobile(?:[ _-]?numbers?|s)?|whatsapp|wa\.me|"
+    r"fax|sms|msisdn|(?:my|home|work|office|contact) number|"
     r"call(?: me)?(?: back)?(?: at| on)|reach me(?: at| on)|tel(?:efon(?:nummer)?)?|handy(?:nummer)?|mobil(?:nummer)?|"
     r"rufnummer|téléphone|tél|portable|teléfono|telefono|móvil|movil|celular|cellulare|telefone|telemóvel|telefoon|komórka"
 )
+# The number of a field ("phone_2").
+_NTH = r"(?:[_-]?[0-9][\"'\\]*\s?[:=])?"
 _PHONE_CAMEL = r"(?:Tele|Cell)?[Pp]hone(?:Numbers?|No|s)?|Mobile(?:Numbers?|No)?|Cell|Fax|Tel|Msisdn"
 # Where a number ends: `x55` is an extension.
 _PHONE_END = r"(?:\b|_|x[0-9])"
-_CALL = r"\b(?:call|dial|ring)(?: (?:me|us|him|her|them|back)){0,2}"
+_CALL = r"\b(?:call|dial|ring|text)(?: (?:me|us|him|her|them|back)){0,2}"
 _MONTHS = (
     r"jan(?:uary|uar|vier)?|feb(?:ruary|ruar)?|février|mar(?:ch)?|märz|mars|apr(?:il)?|avril|may|mai|june?|juni|juin|"
     r"july?|juli|juillet|aug(?:ust)?|août|sept?(?:ember|embre)?|o[ck]t(?:ober|obre)?|nov(?:ember|embre)?|"
@@ -39,7 +41,8 @@ _YEAR = r"(?:19|20)[0-9]{2}"
 _DATE = (
     rf"(?:{_YEAR}[-/. ][0-9]{{1,2}}[-/. ][0-9]{{1,2}}|"
     rf"[0-9]{{1,2}} ?[-/. ] ?[0-9]{{1,2}} ?[-/. ] ?(?:{_YEAR}|[0-9]{{2}})|"
-    rf"(?i:[0-9]{{1,2}}(?:st|nd|rd|th|er|\.|º)?(?: of| de)? ?(?:{_MONTHS})\.?,?(?: de| del)? {_YEAR})|"
+    rf"(?i:[0-9]{{1,2}}(?:st|nd|rd|th|er|\.|º)?(?: of| de)?[ -]?(?:{_MONTHS})\.?,?"
+    rf"(?: de| del)?[ -]?(?:{_YEAR}|[0-9]{{2}}))|"
     rf"(?i:(?:{_MONTHS})\.? [0-9]{{1,2}}(?:st|nd|rd|th)?,? {_YEAR})|{_YEAR}[01][0-9][0-3][0-9]|"
     rf"[0-3][0-9][0-3][0-9]{_YEAR})"
 )
@@ -94,8 +97,8 @@ CONTACTS: tuple[Rule, ...] = (
     _contact("birth_date", rf"\b({_DATE}),? geboren", "words", " geboren", "", "birth_date.before"),
     _phone(
         "international",
-        r"(?:\+ ?|\b00 ?)[1-9](?:[ ().\-/]{0,3}[0-9]){7,16}|\+[1-9][0-9]{0,2}(?:\+[0-9]{2,8}){2,5}",
-        rf"\+ ?[1-9][0-9 ()./+-]{{6}}|{BEFORE}00 ?[1-9][0-9]",
+        r"(?:\+ ?|\b00 ?)[1-9](?:[ ()._\-/]{0,3}[0-9]){7,16}|\+[1-9][0-9]{0,2}(?:\+[0-9]{2,8}){2,5}",
+        rf"\+ ?[1-9][0-9 ()./+_-]{{6}}|{BEFORE}00 ?[1-9][0-9]",
         "phone_international",
     ),
     _phone(
@@ -127,13 +130,15 @@ CONTACTS: tuple[Rule, ...] = (
     ),
     _phone(
         "announced",
-        announced(_PHONE_WORDS, r"\+?\(?[0-9](?:[ ().\-/]{0,2}[0-9]){6,14}", _PHONE_CAMEL, _PHONE_END),
+        rf"{trigger(_PHONE_WORDS, _PHONE_CAMEL)}{_NTH}{GLUE}"
+        rf"(\+?\(?[0-9](?:[ ().\-/]{{0,2}}[0-9]){{6,14}}){_PHONE_END}",
         trigger(_PHONE_WORDS, _PHONE_CAMEL),
         "phone_announced",
     ),
     _phone(
         "called",
-        rf"(?i:{_CALL}) (\(?[2-9][0-9]{{2}}\)?[ .-]{{0,2}}[2-9][0-9]{{2}}[ .-]{{0,2}}[0-9]{{4}}){_PHONE_END}",
-        rf"(?i:{_CALL}) \(?[2-9][0-9]{{2}}",
+        rf"(?i:{_CALL}) "
+        rf"((?:1[ .-])?\(?[2-9][0-9]{{2}}\)?[ .-]{{0,2}}[2-9][0-9]{{2}}[ .-]{{0,2}}[0-9]{{4}}){_PHONE_END}",
+        rf"(?i:{_CALL}) \(?[1-9]",
     ),
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 # What may stand between a word that announces a value and the value: punctuation, quotes (JSON's, escaped too), markup,
 # and a few small words of several languages; never a comma or another number.
 GLUE = (
-    r"(?i:[\s:=#.\"'`\\*_(\[<>|/-]|number|num|nummer|numéro|número|numero|numer|nº|n°|nr|no|id|is|was|it's|ist|lautet|es|"
+    r"(?i:[\s:=#.\"'`\\*_({\[<>|/-]|number|num|nummer|numéro|número|numero|numer|nº|n°|nr|no|id|is|was|it's|ist|lautet|es|"
     r"est|è|é|är|on|at|am|the|to|el|le|la|il|em|op|\([a-zäöüéè/. -]*\)|：|।|是|号码|号)*"
 )
 

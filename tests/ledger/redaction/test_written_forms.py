@@ -31,6 +31,9 @@ ANNOUNCED = [
     ('{"customer_address":"12 Broadway, New York"}', '{"customer_address":"⟨address:1⟩"}'),
     ('{"customerAddress":"12 Broadway, New York"}', '{"customerAddress":"⟨address:1⟩"}'),
     ("shipping_zip: 78750", "shipping_zip: ⟨address:1⟩"),
+    ('{"phone1":"4155552671","userPhone_2":"4155552672"}', '{"phone1":"⟨phone:1⟩","userPhone_2":"⟨phone:2⟩"}'),
+    ('{"phone":{"number":"4155552671"}}', '{"phone":{"number":"⟨phone:1⟩"}}'),
+    ('{"customerZip":"10001"}', '{"customerZip":"⟨address:1⟩"}'),
     ("client_bsn=111222333", "client_bsn=⟨nl_bsn:1⟩"),
 ]
 
@@ -39,6 +42,7 @@ DATES = [
     ("born 1980-03-12T08:30 and dob 1980-03-12", "born ⟨birth_date:1⟩T08:30 and dob ⟨birth_date:1⟩"),
     ("date of birth, 12.03.1980", "date of birth, ⟨birth_date:1⟩"),
     ("DOB 12031980", "DOB ⟨birth_date:1⟩"),
+    ("dob: 12-Mar-1980, DOB 12MAR80", "dob: ⟨birth_date:1⟩, DOB ⟨birth_date:2⟩"),
     ("dob_1980-03-12_x", "dob_⟨birth_date:1⟩_x"),
 ]
 
@@ -75,6 +79,8 @@ PHONES = [
     ("to=%2B49%2030%20123456&x", "to=⟨phone:1⟩&x"),
     ("call 415 555 2671", "call ⟨phone:1⟩"),
     ("please ring me back 4155552671.", "please ring me back ⟨phone:1⟩."),
+    ("call 1 415 555 2671 or text 4155552672", "call ⟨phone:1⟩ or text ⟨phone:2⟩"),
+    ("+1_415_555_2671, https://wa.me/14155552671", "⟨phone:1⟩, https://wa.me/⟨phone:2⟩"),
     ("from_+4930123456", "from_⟨phone:1⟩"),
 ]
 
