@@ -66,13 +66,16 @@ class Spool:
 
     def open(self) -> None:
         """Takes over what clients of the same tenant left. May be called again. Raises OSError."""
-        self._looked = True
         known = {folder.path.name for folder in self._taken} | {self._name}
-        for path in sorted(self.root.glob(f"{self._tenant_digest}-*")):
-            if path.name not in known and _BOOT_HEX.fullmatch(path.name.rpartition("-")[2]):
-                folder = take_over(path, self._segment_bytes, self._fsync)
-                if folder is not None:
-                    self._taken.append(folder)
+        try:
+            for path in sorted(self.root.glob(f"{self._tenant_digest}-*")):
+                if path.name not in known and _BOOT_HEX.fullmatch(path.name.rpartition("-")[2]):
+                    folder = take_over(path, self._segment_bytes, self._fsync)
+                    if folder is not None:
+                        self._taken.append(folder)
+        finally:
+            # Not before: whoever waits for `empty` on another thread would find nothing and leave.
+            self._looked = True
 
     @property
     def size_bytes(self) -> int:

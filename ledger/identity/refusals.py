@@ -71,6 +71,7 @@ class RefusalLog:
         self._publish = publish
         self._service = service
         self._waiting: asyncio.Queue[tuple[str, str, pb.Event]] = asyncio.Queue(ALL_MAX)
+        self._at_work: tuple[str, str, pb.Event] | None = None
         self._window = _Window(asyncio.get_running_loop().time() + WINDOW_S)
 
     def refused(self, call: str, error: Denied | Unauthenticated) -> None:
@@ -106,12 +107,17 @@ class RefusalLog:
             except TimeoutError:
                 await self._end_window(loop.time() + WINDOW_S)
             else:
+                self._at_work = waiting
                 await self._seal(*waiting)
+                self._at_work = None
 
     async def close(self) -> None:
         """Seal what is waiting, and the sum of the window, within `CLOSE_S`. Call it when `run` has ended."""
         try:
             async with asyncio.timeout(CLOSE_S):
+                if self._at_work is not None:
+                    # Cut off in its publication: the same event again, which is a repeat if it got through.
+                    await self._seal(*self._at_work)
                 while not self._waiting.empty():
                     await self._seal(*self._waiting.get_nowait())
                 await self._end_window(float("inf"))
@@ -123,7 +129,12 @@ class RefusalLog:
         if not window.beyond:
             return
         said = {"refused_and_not_listed": sum(window.beyond.values()), "by_call": dict(sorted(window.beyond.items()))}
-        if not await self._try(ORG, self._event(self._service, "", "", pb.QUERY_KIND_UNSPECIFIED, said)):
+        try:
+            sealed = await self._try(ORG, self._event(self._service, "", "", pb.QUERY_KIND_UNSPECIFIED, said))
+        except asyncio.CancelledError:
+            self._window.beyond += window.beyond
+            raise
+        if not sealed:
             self._window.beyond += window.beyond
 
     async def _seal(self, call: str, tenant: str, event: pb.Event) -> None:
