@@ -16,6 +16,7 @@ from nacl.public import PrivateKey, SealedBox
 
 from ledger.client import spool_key
 from ledger.client.spool import Spool
+from ledger.client.spool_folder import Folder, take_over
 from ledger.client.spool_frame import Frame, Row, read_segment
 from ledger.client.spool_key import SpoolKey
 from ledger.v1.ingest_pb2 import GetSpoolKeyResponse
@@ -84,6 +85,25 @@ def test_what_an_earlier_client_left_comes_first(tmp_path: Path) -> None:
     assert frame.boot_id == bytes([2]) * 16
     assert drain(spool) == [b"of boot 2", b"of boot 3", b"of boot 4"]
     assert len(list(tmp_path.iterdir())) == 1
+    spool.close()
+
+
+def test_it_is_not_empty_before_it_was_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waits for it to be empty, on another thread, is told so only once what others left was taken over."""
+    earlier = spool_at(tmp_path)
+    assert earlier.append(KEY, rows(1), b"left")
+    earlier.close()
+    seen: list[bool] = []
+    spool = spool_at(tmp_path, 2, looks=False)
+
+    def watched(path: Path, segment_bytes: int, fsync: bool) -> Folder | None:
+        seen.append(spool.empty)
+        return take_over(path, segment_bytes, fsync)
+
+    monkeypatch.setattr("ledger.client.spool.take_over", watched)
+    spool.open()
+    assert seen == [False]
+    assert not spool.empty
     spool.close()
 
 
