@@ -261,6 +261,17 @@ file.delete.delay.ms=1000
 """
 
 
+def new_cluster_id() -> str:
+    """A cluster's id as Kafka's own tool makes one: 16 random bytes in URL-safe base64, not beginning with a hyphen.
+
+    The tool that formats a data directory would take a leading hyphen for an option.
+    """
+    while True:
+        identity = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        if not identity.startswith("-"):
+            return identity
+
+
 class Cluster:
     """One node or three on this machine, in `directory`. A context manager: started on entry, stopped on exit."""
 
@@ -283,8 +294,7 @@ class Cluster:
         self.directory.mkdir(parents=True, exist_ok=True)
         identity = self.directory / "cluster-id"
         if not identity.exists():
-            # As Kafka's own tool makes them: 16 random bytes in URL-safe base64 without padding.
-            identity.write_text(base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="))
+            identity.write_text(new_cluster_id())
         for node in self.nodes:
             node.format(identity.read_text())
         self.restart()

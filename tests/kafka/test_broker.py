@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,11 @@ def test_names_the_version_that_is_fetched() -> None:
     """The version that the script names is the one that Maven fetches."""
     broker = starter()
     assert f"<version>{broker.VERSION}</version>" in (broker.HERE / "pom.xml").read_text()
+
+
+def test_no_cluster_is_named_like_an_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An id that would begin with a hyphen is drawn again: Kafka's tool would take it for an option."""
+    broker = starter()
+    drawn = iter([uuid.UUID(int=0xFB << 120), uuid.UUID(int=1)])
+    monkeypatch.setattr(broker.uuid, "uuid4", lambda: next(drawn))
+    assert broker.new_cluster_id() == "AAAAAAAAAAAAAAAAAAAAAQ"
