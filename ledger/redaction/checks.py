@@ -45,7 +45,7 @@ def compact(view: bytes, start: int, end: int) -> str:
     raw = view[start:end]
     if not raw.isascii():
         return ""
-    return "".join(each for each in raw.decode("ascii").upper() if each.isalnum())
+    return "".join(filter(str.isalnum, raw.decode("ascii").upper()))
 
 
 def _numbered(test: Callable[[str], bool]) -> Check:

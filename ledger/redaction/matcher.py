@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import re2
 
@@ -33,8 +33,7 @@ RULE_MEMORY_BYTES_MAX = 4 << 20
 TRIGGERS_MEMORY_BYTES_MAX = 64 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """Bytes [start, end) of a view are a value by this rule."""
 
     start: int
@@ -99,7 +98,9 @@ def _add(found: list[Candidate], compiled_rule: _Compiled, data: bytes) -> None:
     listed = 0
     matches = compiled_rule.find(data, 0)
     while (match := next(matches, None)) is not None:
-        start, end = _value(match, compiled_rule.groups) if compiled_rule.groups else match.span()
+        # The binding looks a group up anew at every call: once is enough.
+        begun, behind = match.span()
+        start, end = _value(match, compiled_rule.groups) if compiled_rule.groups else (begun, behind)
         if check is not None:
             span = check(data, start, end)
             if span is None:
@@ -108,9 +109,9 @@ def _add(found: list[Candidate], compiled_rule: _Compiled, data: bytes) -> None:
             start, end = span
         if start < end:
             found.append(Candidate(start, end, rule, priority))
-            if match.start() < start and start >= listed:
-                listed = _add_listed(found, compiled_rule, data, match.start(), start, end)
-        if end != match.end() and end > match.start():
+            if begun < start and start >= listed:
+                listed = _add_listed(found, compiled_rule, data, begun, start, end)
+        if end != behind and end > begun:
             # What stood behind the value may be the edge of the next.
             matches = compiled_rule.find(data, end)
 

@@ -24,13 +24,13 @@ def _email(value: str) -> str:
 
 def _compact(value: str) -> str:
     """Letters and digits, in capitals: cards, IBANs, national ids, MAC addresses."""
-    return "".join(each for each in value.upper() if each.isalnum())
+    return "".join(filter(str.isalnum, value.upper()))
 
 
 def _phone(value: str) -> str:
     """Digits, with `00` as `+` and without the trunk zero in `+49 (0)30`."""
     international = value.startswith(("+", "00"))
-    digits = "".join(each for each in value.replace("(0)", "") if each.isdigit())
+    digits = "".join(filter(str.isdigit, value.replace("(0)", "")))
     return "+" + digits.removeprefix("00") if international else digits
 
 
