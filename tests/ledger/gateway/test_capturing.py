@@ -207,9 +207,11 @@ def test_found_data_that_was_declared_public_is_a_finding() -> None:
     assert findings(capture(event)) == []
 
 
-@pytest.mark.parametrize(("vendor", "rules"), [("openai", ["policy.vendor"]), ("azure", []), ("", [])])
+@pytest.mark.parametrize(
+    ("vendor", "rules"), [("openai", ["policy.vendor"]), ("azure", []), ("", ["policy.vendor_unknown"])]
+)
 def test_a_vendor_that_may_not_have_it_is_a_finding(vendor: str, rules: list[str]) -> None:
-    """What a vendor received against the policy is reported, and the event is kept all the same."""
+    """What a vendor received against the policy, or may have, is reported, and the event is kept all the same."""
     event = request()
     event.classification = pb.CLASSIFICATION_RESTRICTED
     event.request.vendor = vendor
