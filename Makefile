@@ -1,6 +1,6 @@
 # Everything runs in .venv, which the first target makes. Needs Python 3.11 or later; the tests also use Java 17 and
-# Maven (a real Kafka broker), Go (an independent verifier), strace (kills and failing disks) and SoftHSM (a PKCS#11
-# token), and say so if missing.
+# Maven (a real Kafka broker), PostgreSQL (a shared key store), Go (an independent verifier), strace (kills and failing
+# disks) and SoftHSM (a PKCS#11 token), and say so if missing.
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
@@ -10,7 +10,7 @@ WORKERS ?= 2
 DEMO_HOME ?= .make/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types generated kafka kafka-jars bench bench-smoke campaign clean
+.PHONY: help setup vendors demo test lint types generated kafka kafka-jars bench bench-smoke campaign clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,11 +25,17 @@ $(VENV)/.installed: pyproject.toml requirements.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
+vendors: $(VENV)/.vendors ## What tests of capture use besides: the vendors' own clients and what instruments them
+
+$(VENV)/.vendors: requirements-vendors.txt $(VENV)/.installed
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-vendors.txt
+	@touch $@
+
 demo: setup ## The whole way of an event on the embedded log, ending with a proof and a named tamper
 	@rm -rf $(DEMO_HOME) && mkdir -p $(dir $(DEMO_HOME))
 	@$(BIN)/audit-ledger demo --home $(DEMO_HOME)
 
-test: setup kafka-jars ## All tests, with real brokers, files and processes; WORKERS=0 runs one at a time
+test: setup vendors kafka-jars ## All tests, with real brokers, files and processes; WORKERS=0 runs one at a time
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 lint: setup ## ruff: rules and format
@@ -47,13 +53,13 @@ kafka-jars: setup
 kafka: setup ## A real Apache Kafka for development: NODES=1 or NODES=3; Ctrl-C stops it
 	@$(BIN)/python docker/kafka/broker.py --nodes $(NODES) --dir .kafka/data
 
-bench: setup kafka-jars ## All benchmarks; writes benchmarks/RESULTS.md
+bench: setup vendors kafka-jars ## All benchmarks; writes benchmarks/RESULTS.md
 	@$(BIN)/python -m benchmarks --write benchmarks/RESULTS.md
 
 bench-smoke: setup ## Each benchmark once, small
 	@$(BIN)/python -m benchmarks --smoke
 
-campaign: setup kafka-jars ## Every kill point, every tamper, long fuzzing (an hour or more)
+campaign: setup vendors kafka-jars ## Every kill point, every tamper, long fuzzing (an hour or more)
 	@LEDGER_CAMPAIGN=full $(BIN)/python -m pytest -m campaign --timeout 7200 $(PYTEST_ARGS)
 
 clean: ## Removes what was made here
