@@ -9,10 +9,11 @@ from ledger.cli.checking import fsck
 from ledger.cli.demo import demo
 from ledger.cli.disclosing import check
 from ledger.cli.erasing import erase, expire, hold
+from ledger.cli.importing import import_
 from ledger.cli.keys import keys
 from ledger.cli.policies import policy
 from ledger.cli.processes import serve, up
-from ledger.cli.publishing import import_, publish
+from ledger.cli.publishing import publish
 from ledger.cli.restoring import restore
 from ledger.cli.roles import roles
 from ledger.cli.status import status

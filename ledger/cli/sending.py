@@ -15,6 +15,7 @@ import grpc
 
 from ledger.cli.connecting import IN_CLEAR, Connection
 from ledger.errors import LedgerError, Misconfigured, Rejected, Unavailable
+from ledger.importers.records import Place
 from ledger.v1 import event_pb2 as pb
 from ledger.v1 import ingest_pb2 as ingest
 from ledger.v1 import ingest_pb2_grpc as services
@@ -31,24 +32,23 @@ PAUSE_FIRST_S, PAUSE_MOST_S = 0.1, 5.0
 _AGAIN = (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 
+Placed = tuple[Place, pb.Event]
+"""An event and where it stands."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Something that was not taken: its line in the file (and column, where that can be told), which field, why.
+    """Something that was not taken: its place (and column, where that can be told), which field, why."""
 
-    Without a line it is the file as a whole.
-    """
-
-    line: int | None
+    place: Place
     field: str
     reason: str
     column: int | None = None
 
     @property
     def where(self) -> str:
-        """Line and column for people."""
-        if self.line is None:
-            return "the file"
-        return f"line {self.line}" if self.column is None else f"line {self.line}, column {self.column}"
+        """Place and column for people."""
+        return str(self.place) if self.column is None else f"{self.place}, column {self.column}"
 
 
 @dataclass(slots=True)
@@ -81,19 +81,19 @@ class Sender:
         """Ends the connection."""
         self._channel.close()
 
-    def send(self, events: Iterable[tuple[int, pb.Event]]) -> Iterator[int]:
-        """Publishes (line, event) pairs; yields how many are done after each batch."""
+    def send(self, events: Iterable[Placed]) -> Iterator[int]:
+        """Publishes events with their places; yields how many are done after each batch."""
         for batch in _batches(self._sendable(events)):
             self._send(batch)
             yield len(batch)
 
-    def _sendable(self, events: Iterable[tuple[int, pb.Event]]) -> Iterator[tuple[int, pb.Event]]:
+    def _sendable(self, events: Iterable[Placed]) -> Iterator[Placed]:
         """All but those that no message can hold: trying again would not help them, and would keep back the rest."""
-        for line, event in events:
+        for place, event in events:
             if (size := event.ByteSize()) > EVENT_BYTES_MAX:
-                self.sent.refusals.append(Refusal(line, "", f"at most {EVENT_BYTES_MAX} bytes an event, got {size}"))
+                self.sent.refusals.append(Refusal(place, "", f"at most {EVENT_BYTES_MAX} bytes an event, got {size}"))
             else:
-                yield line, event
+                yield place, event
 
     def await_sealed(self) -> list[str]:
         """The tenant's checkpoints once everything sent is sealed."""
@@ -111,7 +111,7 @@ class Sender:
             raise _as_ledger_error(error, self._to, in_clear=self._connection.tls is None) from None
         return list(answer.checkpoints)
 
-    def _send(self, batch: list[tuple[int, pb.Event]]) -> None:
+    def _send(self, batch: list[Placed]) -> None:
         give_up_s = self._give_up_s if self.sent.counts else min(NEVER_REACHED_S, self._give_up_s)
         give_up = time.monotonic() + give_up_s
         pause_s = PAUSE_FIRST_S
@@ -132,16 +132,16 @@ class Sender:
                 time.sleep(pause_s)
                 pause_s = min(pause_s * 2, PAUSE_MOST_S)
 
-    def _take(self, batch: list[tuple[int, pb.Event]], answer: ingest.PublishResponse) -> list[tuple[int, pb.Event]]:
+    def _take(self, batch: list[Placed], answer: ingest.PublishResponse) -> list[Placed]:
         """Counts an answer; returns what is to be sent again."""
         again = []
-        for (line, event), result in zip(batch, answer.results, strict=True):
+        for (place, event), result in zip(batch, answer.results, strict=True):
             if result.status == ingest.EVENT_STATUS_RETRY:
-                again.append((line, event))
+                again.append((place, event))
                 continue
             self.sent.counts[ingest.EventStatus.Name(result.status).removeprefix("EVENT_STATUS_").lower()] += 1
             if result.status == ingest.EVENT_STATUS_REJECTED:
-                self.sent.refusals.append(Refusal(line, result.field, result.reason))
+                self.sent.refusals.append(Refusal(place, result.field, result.reason))
         for appended in answer.batches:
             self.sent.receipts.append(appended.receipt)
             if appended.HasField("end"):
@@ -150,15 +150,15 @@ class Sender:
         return again
 
 
-def _batches(events: Iterable[tuple[int, pb.Event]]) -> Iterator[list[tuple[int, pb.Event]]]:
-    batch: list[tuple[int, pb.Event]] = []
+def _batches(events: Iterable[Placed]) -> Iterator[list[Placed]]:
+    batch: list[Placed] = []
     size = 0
-    for line, event in events:
+    for place, event in events:
         length = event.ByteSize()
         if batch and (len(batch) == BATCH_EVENTS or size + length > BATCH_BYTES):
             yield batch
             batch, size = [], 0
-        batch.append((line, event))
+        batch.append((place, event))
         size += length
     if batch:
         yield batch

@@ -21,7 +21,7 @@ from uuid import UUID
 from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 from google.protobuf.message import Message
 
-from ledger.client.fields import ChangeFields, DecisionFields, RequestFields, ToolCallFields
+from ledger.client.fields import Body, ChangeFields, DecisionFields, RequestFields, ToolCallFields
 from ledger.client.ids import event_id
 from ledger.v1 import event_pb2 as pb
 
@@ -176,6 +176,11 @@ def _moment(name: str, value: Any) -> Message:
         raise ValueError(f"{name}: expected a datetime with a time zone")
     moment.FromDatetime(value)
     return moment
+
+
+def content(value: Body) -> pb.Content:
+    """A content as the builders make it: of text, bytes or JSON."""
+    return _content("content", value)
 
 
 def _content(name: str, value: Any) -> pb.Content:

@@ -21,89 +21,56 @@ it.
 
 from __future__ import annotations
 
-import gzip
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
+from ledger.client.builders import content
 from ledger.client.ids import derived_event_id
 from ledger.errors import Rejected
+from ledger.importers.records import Record, text_of
+from ledger.importers.run import Importer, Source
 from ledger.v1 import event_pb2 as pb
 
 UNKNOWN_TIME_MS = 0
 SERVICE = "import-openai-chat"
-LINE_BYTES_MAX = 64 * 1024 * 1024
 _FINISH = {"tool_calls": pb.FINISH_REASON_TOOL_CALLS, "stop": pb.FINISH_REASON_STOP}
 
 
-@dataclass(frozen=True, slots=True)
-class Conversation:
-    """One line of the file: its number, and the events it became, in order."""
-
-    line: int
-    conversation_id: str
-    events: tuple[pb.Event, ...]
+def openai_chat(occurred_at: datetime | None = None) -> Source:
+    """The kind of file that this module reads; `occurred_at`: when the conversations took place, where known."""
+    return Source("conversations", _importer(occurred_at))
 
 
-def read_conversations(path: Path, occurred_at: datetime | None = None) -> Iterator[Conversation]:
-    """The conversations of a file. `Rejected` names the line and field that is wrong; those before it were yielded."""
-    with open(path, "rb") as raw:
-        gzipped = raw.read(2) == b"\x1f\x8b"
-        raw.seek(0)
-        stream: BinaryIO = gzip.GzipFile(fileobj=raw) if gzipped else raw  # type: ignore[assignment]
-        try:
-            for number, line in enumerate(iter(lambda: stream.readline(LINE_BYTES_MAX + 1), b""), start=1):
-                if len(line) > LINE_BYTES_MAX:
-                    raise Rejected(f"line {number}", f"is longer than {LINE_BYTES_MAX} bytes")
-                if line.strip():
-                    yield _conversation(number, line, occurred_at)
-        except (EOFError, gzip.BadGzipFile):
-            raise Rejected("", f"{path.name}: is not a whole gzip file") from None
+def _importer(occurred_at: datetime | None) -> Importer:
+    return lambda record: _conversation(record, occurred_at)
 
 
-def _conversation(number: int, line: bytes, occurred_at: datetime | None) -> Conversation:
-    where = f"line {number}"
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        raise Rejected(where, "is not JSON in UTF-8") from None
-    if not isinstance(value, dict):
-        raise Rejected(where, "expected a JSON object")
-    conversation_id = _text(value, "conversation_id", where)
+def _conversation(record: Record, occurred_at: datetime | None) -> list[pb.Event]:
+    value = record.value
+    conversation_id = text_of(value, "conversation_id")
     messages = value.get("messages")
     if not isinstance(messages, list) or not all(isinstance(each, dict) for each in messages):
-        raise Rejected(f"{where}: messages", "expected a list of objects")
+        raise Rejected("messages", "expected a list of objects")
     translation = _Translation(
-        where=where,
         conversation_id=conversation_id,
-        user_id=_text(value, "user_id", where),
-        vendor=_text(value, "vendor", where),
-        model=_text(value, "model", where),
+        user_id=text_of(value, "user_id"),
+        vendor=text_of(value, "vendor"),
+        model=text_of(value, "model"),
         occurred_at=occurred_at,
     )
     for position, message in enumerate(messages):
         translation.take(position, message)
-    return Conversation(number, conversation_id, tuple(translation.events))
-
-
-def _text(value: dict[str, Any], key: str, where: str) -> str:
-    found = value.get(key)
-    if not isinstance(found, str) or not found:
-        raise Rejected(f"{where}: {key}", "expected a text that is not empty")
-    return found
+    return translation.events
 
 
 class _Translation:
     """One conversation on its way to events."""
 
     def __init__(
-        self, *, where: str, conversation_id: str, user_id: str, vendor: str, model: str, occurred_at: datetime | None
+        self, *, conversation_id: str, user_id: str, vendor: str, model: str, occurred_at: datetime | None
     ) -> None:
         self.events: list[pb.Event] = []
-        self._where = where
         self._conversation_id = conversation_id
         self._user_id = user_id
         self._vendor = vendor
@@ -116,7 +83,7 @@ class _Translation:
 
     def take(self, position: int, message: dict[str, Any]) -> None:
         """Takes in the next message."""
-        where = f"{self._where}: messages[{position}]"
+        where = f"messages[{position}]"
         role = message.get("role")
         if role == "system":
             self._system = _content_text(message, where)
@@ -159,16 +126,16 @@ class _Translation:
         body.vendor = self._vendor
         body.model_requested = self._model
         if self._system:
-            body.system_instructions.text = self._system
+            body.system_instructions.CopyFrom(content(self._system))
         if self._since:
-            body.input.media_type = "application/json"
-            body.input.text = _json(self._since)
+            body.input.CopyFrom(_json_content(self._since))
         calls = message.get("tool_calls") or []
+        if not isinstance(calls, list):
+            raise Rejected(f"{where}: tool_calls", "expected a list")
         if calls:
-            body.output.media_type = "application/json"
-            body.output.text = _json(message)
+            body.output.CopyFrom(_json_content(message))
         else:
-            body.output.text = _content_text(message, where)
+            body.output.CopyFrom(content(_content_text(message, where)))
         body.finish_reason = _FINISH["tool_calls" if calls else "stop"]
         event.derived_fields.append("request.finish_reason")
         for at, call in enumerate(calls):
@@ -177,7 +144,7 @@ class _Translation:
         self.events.append(event)
 
     def _tool_call(self, position: int, message: dict[str, Any], where: str) -> None:
-        call_id = _text(message, "tool_call_id", where)
+        call_id = text_of(message, "tool_call_id", f"{where}: ")
         event = self._event(position)
         body = event.tool_call
         body.call_id = call_id
@@ -185,12 +152,11 @@ class _Translation:
         if asked is not None:
             body.requested_by_event_id, body.tool, arguments = asked
             event.story.parent_event_id = asked[0]
-            body.parameters.media_type = "application/json"
-            body.parameters.text = arguments
+            body.parameters.CopyFrom(_json_content(arguments))
         else:
-            body.tool = _text(message, "name", where)
+            body.tool = text_of(message, "name", f"{where}: ")
         body.provider = "internal"
-        body.result.text = _content_text(message, where)
+        body.result.CopyFrom(content(_content_text(message, where)))
         self.events.append(event)
 
 
@@ -201,7 +167,7 @@ def _asked(call: Any, event_id: bytes, where: str) -> tuple[str, tuple[bytes, st
         raise Rejected(where, "expected an object with a function")
     arguments = function.get("arguments")
     text = arguments if isinstance(arguments, str) else _json(arguments)
-    return _text(call, "id", where), (event_id, _text(function, "name", where), text)
+    return text_of(call, "id", f"{where}: "), (event_id, text_of(function, "name", f"{where}: "), text)
 
 
 def _content_text(message: dict[str, Any], where: str) -> str:
@@ -212,6 +178,14 @@ def _content_text(message: dict[str, Any], where: str) -> str:
     if content is None or isinstance(content, list):
         return "" if content is None else _json(content)
     raise Rejected(f"{where}: content", "expected a text, a list of parts or null")
+
+
+def _json_content(value: Any) -> pb.Content:
+    """A content of JSON: a value, or a text that the source says is JSON."""
+    made = content(value if isinstance(value, str) else _json(value))
+    if made.HasField("text"):
+        made.media_type = "application/json"
+    return made
 
 
 def _json(value: Any) -> str:

@@ -10,11 +10,11 @@ import pytest
 
 from ledger.canonical import blob
 from ledger.checkpoint import open_checkpoint
-from ledger.cli.publishing import _send
-from ledger.cli.sending import Sender
+from ledger.cli.connecting import IN_CLEAR
+from ledger.cli.delivering import Delivery, deliver
+from ledger.cli.sending import Placed, Sender
 from ledger.errors import Unavailable
 from ledger.note import VerifierKey
-from ledger.v1 import event_pb2 as pb
 from tests.ledger.cli.events import conversation, event, line
 from tests.ledger.cli.running import ROOT, TENANT, Cli, Up
 
@@ -89,15 +89,16 @@ def test_receipts_of_what_was_acknowledged_outlive_giving_up(tmp_path: Path, mon
     """A gateway that goes away in the middle takes no receipt with it: the file has those given until then."""
     sender = Sender("127.0.0.1:1", TENANT)
 
-    def send(_: Iterable[tuple[int, pb.Event]]) -> Iterator[int]:
+    def send(_: Iterable[Placed]) -> Iterator[int]:
         sender.sent.receipts.append(b"receipt")
         yield 1
         raise Unavailable("away")
 
     monkeypatch.setattr(Sender, "send", lambda _, events: send(events))
     kept = tmp_path / "receipts.bin"
+    delivery = Delivery(tmp_path, TENANT, "127.0.0.1:1", IN_CLEAR, False, kept, 1, True)
     with pytest.raises(Unavailable):
-        _send(iter(()), sender, False, kept, True, [], {})
+        deliver(iter(()), delivery, [], {}, lambda: sender)
     assert kept.read_bytes() == blob.encode(b"receipt")
 
 
@@ -131,15 +132,24 @@ def test_imported_twice_adds_nothing(served: tuple[Cli, Up], tmp_path: Path) -> 
     assert (more["accepted"], more["repeat"], _sealed(cli)) == (3, 3, before + 3)
 
 
-def test_a_bad_line_stops_an_import_and_is_named(served: tuple[Cli, Up], tmp_path: Path) -> None:
-    """What stood before the bad line is imported; the line and field are named; exit code 1."""
+def test_a_bad_record_is_named_and_the_rest_is_imported(served: tuple[Cli, Up], tmp_path: Path) -> None:
+    """File, line and field of what is wrong are named and make the exit code 1; what stands around it is imported, in
+    several files too; with `--stop` nothing behind it is."""
     cli, up = served
-    file = tmp_path / "bad.jsonl"
-    file.write_text(conversation(conversation_id="good") + conversation(user_id=7))
-    done = cli.run("import", "openai-chat", str(file), *_to(up))
+    file, other = tmp_path / "bad.jsonl", tmp_path / "other.jsonl"
+    file.write_text(conversation(conversation_id="a") + conversation(user_id=7) + "{\n" + conversation())
+    other.write_text(conversation(conversation_id="b") + conversation(model=""))
+    done = cli.run("import", "openai-chat", str(file), str(other), *_to(up))
     assert done.code == 1
-    assert "accepted: 3" in done.out
-    assert done.err == "rejected: line 2: user_id: expected a text that is not empty\n"
+    assert done.out.startswith("files: 2, conversations: 5, requests: 6, tool calls: 3, accepted: ")
+    assert done.err.splitlines() == [
+        f"rejected: {file}:2: user_id: expected a text that is not empty",
+        f"rejected: {file}:3: is not JSON in UTF-8",
+        f"rejected: {other}:2: model: expected a text that is not empty",
+    ]
+    stopped = cli.run("import", "openai-chat", str(file), str(other), *_to(up), "--stop", "--json")
+    assert (stopped.code, stopped.json["files"], stopped.json["requests"]) == (1, 1, 2)
+    assert [(each["file"], each["line"]) for each in stopped.json["refused"]] == [(str(file), 2)]
 
 
 def test_a_torn_file_is_told_as_the_file(cli: Cli, tmp_path: Path) -> None:
@@ -147,15 +157,28 @@ def test_a_torn_file_is_told_as_the_file(cli: Cli, tmp_path: Path) -> None:
     file = tmp_path / "talk.jsonl.gz"
     file.write_bytes(gzip.compress(conversation().encode())[:-9])
     done = cli.run("import", "openai-chat", str(file), "--tenant", TENANT, "--dry-run")
-    assert (done.code, done.err) == (1, f"rejected: the file: {file.name}: is not a whole gzip file\n")
+    assert (done.code, done.err) == (1, f"rejected: {file}: is not a whole gzip file\n")
 
 
 def test_a_dry_run_needs_no_gateway(cli: Cli, tmp_path: Path) -> None:
-    """`--dry-run` counts, and neither opens a home nor connects to anything."""
-    file = tmp_path / "talk.jsonl"
+    """`--dry-run` counts, and neither opens a home nor connects to anything; it reads standard input and folders."""
+    file = tmp_path / "talks" / "2024" / "talk.jsonl"
+    file.parent.mkdir(parents=True)
     file.write_text(conversation())
-    done = cli.good("import", "openai-chat", str(file), "--tenant", TENANT, "--dry-run")
-    assert done.out == "conversations: 1, requests: 2, tool calls: 1, accepted: 0, repeat: 0, rejected: 0\n"
+    expected = "files: 1, conversations: 1, requests: 2, tool calls: 1, accepted: 0, repeat: 0, rejected: 0\n"
+    dry = ("--tenant", TENANT, "--dry-run")
+    assert cli.good("import", "openai-chat", str(file), *dry).out == expected
+    assert cli.good("import", "openai-chat", str(tmp_path / "talks"), *dry).out == expected
+    assert cli.good("import", "openai-chat", "-", *dry, stdin=conversation()).out == expected
+
+
+def test_a_dry_run_finds_what_a_gateway_would_refuse(cli: Cli, tmp_path: Path) -> None:
+    """Each event is held to what every gateway asks: a name with a tab in it is refused before anything is sent."""
+    file = tmp_path / "talk.jsonl"
+    file.write_text(conversation(vendor="a\tb"))
+    done = cli.run("import", "openai-chat", str(file), "--tenant", TENANT, "--dry-run", "--stop")
+    assert done.code == 1
+    assert done.err.startswith(f"rejected: {file}:1: request.vendor: ")
 
 
 def test_the_real_conversations_are_read_whole(cli: Cli) -> None:
