@@ -20,7 +20,7 @@ from threading import Lock
 
 from ledger.errors import IntegrityError, Misconfigured, Unavailable
 from ledger.keys.signing import Role
-from ledger.keys.sqlite_store import SqliteKeyStore
+from ledger.keys.store import KeyStore
 from ledger.note import NoteSigner
 from ledger.trust import TrustedKey, TrustedKeys
 
@@ -33,7 +33,7 @@ Signers = Callable[[int], NoteSigner]
 class CurrentSigner:
     """The signers of one role and name. Safe for threads."""
 
-    def __init__(self, keys: SqliteKeyStore, role: Role, name: str, trust: Callable[[], TrustedKeys]) -> None:
+    def __init__(self, keys: KeyStore, role: Role, name: str, trust: Callable[[], TrustedKeys]) -> None:
         self._keys = keys
         self._role: Role = role
         self._name = name

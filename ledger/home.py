@@ -39,7 +39,8 @@ from ledger.keys.database import KeyDatabase
 from ledger.keys.master import LocalMasterKey, MasterKey, sync_folder
 from ledger.keys.masters import MasterKeys
 from ledger.keys.spool import SpoolKeys
-from ledger.keys.sqlite_store import SqliteKeyStore
+from ledger.keys.sqlite_database import SqliteDatabase
+from ledger.keys.store import KeyStore
 from ledger.log.interface import EventLog
 from ledger.log.open import create_log, open_log
 from ledger.newest_rounds import NewestRound, NewestRounds
@@ -72,7 +73,7 @@ class OpenKeys(AbstractContextManager["OpenKeys"]):
 
     database: KeyDatabase
     master: MasterKey
-    store: SqliteKeyStore
+    store: KeyStore
     tenants: TenantRegistry
 
     @property
@@ -158,7 +159,7 @@ class Home:
         `KeyStoreBehind` when it is older than the ledger, as after a restore; `restoring`: open it all the same.
         """
         master = self.master_keys(config).open()
-        keys = _open_keys(KeyDatabase.open(config.ledger.key_store), master, config.ledger.name)
+        keys = _open_keys(SqliteDatabase.open(config.ledger.key_store), master, config.ledger.name)
         if not restoring:
             try:
                 store = FileStore(config.ledger.segments)
@@ -174,7 +175,7 @@ class Home:
 
     def remembered_rounds(self, config: LedgerConfig) -> Mapping[int, NewestRound]:
         """What the key store remembers of the newest rounds, as of now. Needs no master key."""
-        database = KeyDatabase.open(config.ledger.key_store)
+        database = SqliteDatabase.open(config.ledger.key_store)
         try:
             return dict(NewestRounds(database))
         finally:
@@ -250,7 +251,7 @@ class Home:
             (self.path / folder).mkdir(mode=FOLDER_MODE)
         sync_folder(self.path)
         master = LocalMasterKey.create(self.path / "keys" / "master.key")
-        with _open_keys(KeyDatabase.create(self.path / "keys" / "keys.sqlite"), master, name) as keys:
+        with _open_keys(SqliteDatabase.create(self.path / "keys" / "keys.sqlite"), master, name) as keys:
             keys.tenants.initialise(partitions)
             keys.store.create_signing_key("gateway", gateway_key_name(name, gateway_id))
             keys.store.create_signing_key("ledger", ledger_key_name(name))
@@ -280,7 +281,7 @@ class Home:
 
 def _open_keys(database: KeyDatabase, master: MasterKey, ledger_name: str) -> OpenKeys:
     try:
-        return OpenKeys(database, master, SqliteKeyStore(database, master), TenantRegistry(database, ledger_name))
+        return OpenKeys(database, master, KeyStore(database, master), TenantRegistry(database, ledger_name))
     except BaseException:
         database.close()
         raise

@@ -72,6 +72,6 @@ class NewestRounds(Mapping[int, NewestRound]):
             rows.execute(
                 'INSERT INTO newest_rounds ("partition", number, digest) VALUES (?, ?, ?) '
                 'ON CONFLICT ("partition") DO UPDATE SET number = excluded.number, digest = excluded.digest '
-                "WHERE excluded.number > number",
+                "WHERE excluded.number > newest_rounds.number",
                 (partition, newest.number, newest.digest),
             )

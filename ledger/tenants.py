@@ -19,7 +19,6 @@ exists, so a tenant made by another process is seen at once (and a partition add
 from __future__ import annotations
 
 import re
-import sqlite3
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ from os import urandom
 
 from ledger.errors import IntegrityError, Misconfigured
 from ledger.keys.cache import LeaseCache
-from ledger.keys.database import KeyDatabase
+from ledger.keys.database import KeyDatabase, Rows
 from ledger.note import check_key_name
 
 ORG = "_org"
@@ -229,12 +228,12 @@ class TenantRegistry:
             raise Misconfigured(f"partition {partition}: the ledger has {known} partitions")
         return PartitionLogs(partition, rounds_origin(self.ledger_name, partition), system.logs[partition])
 
-    def _check_recorded_name(self, rows: sqlite3.Connection) -> None:
+    def _check_recorded_name(self, rows: Rows) -> None:
         found = rows.execute("SELECT value FROM meta WHERE name = ?", (_LEDGER_NAME,)).fetchone()
         if found is not None and found[0] != self.ledger_name:
             raise Misconfigured(f"ledger name: this ledger was made as {found[0]!r}, got {self.ledger_name!r}")
 
-    def _read(self, rows: sqlite3.Connection, name: str) -> Tenant | None:
+    def _read(self, rows: Rows, name: str) -> Tenant | None:
         found = rows.execute("SELECT created_at FROM tenants WHERE name = ?", (name,)).fetchone()
         if found is None:
             return None
@@ -246,22 +245,22 @@ class TenantRegistry:
     def _log(self, log_id: bytes, tenant: str, shard: int, partition: int) -> TenantLog:
         return TenantLog(log_id, tenant, shard, partition, log_origin(self.ledger_name, log_id))
 
-    def _insert_tenant(self, rows: sqlite3.Connection, name: str) -> None:
+    def _insert_tenant(self, rows: Rows, name: str) -> None:
         rows.execute("INSERT INTO tenants (name, created_at) VALUES (?, ?)", (name, self._clock().isoformat()))
 
     @staticmethod
-    def _insert_logs(rows: sqlite3.Connection, tenant: str, places: Iterable[tuple[int, int]]) -> None:
+    def _insert_logs(rows: Rows, tenant: str, places: Iterable[tuple[int, int]]) -> None:
         rows.executemany(
             'INSERT INTO tenant_logs (log_id, tenant, shard, "partition") VALUES (?, ?, ?, ?)',
             [(urandom(LOG_ID_BYTES), tenant, shard, partition) for shard, partition in places],
         )
 
     @staticmethod
-    def _partitions(rows: sqlite3.Connection) -> int:
+    def _partitions(rows: Rows) -> int:
         return int(rows.execute("SELECT count(*) FROM tenant_logs WHERE tenant = ?", (SYSTEM,)).fetchone()[0])
 
     @staticmethod
-    def _least_loaded(rows: sqlite3.Connection) -> int:
+    def _least_loaded(rows: Rows) -> int:
         """The partition with the fewest logs, the lowest of several. Each has at least its `_system` log."""
         found = rows.execute(
             'SELECT "partition" FROM tenant_logs GROUP BY "partition" ORDER BY count(*), "partition" LIMIT 1'

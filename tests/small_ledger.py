@@ -15,9 +15,9 @@ from pathlib import Path
 from consumers.id_index import IdIndex
 from consumers.sealer import PartitionSealer, RoundOutcome, SealerLimits, SealerParts
 from ledger.current_signer import always
-from ledger.keys.database import KeyDatabase
 from ledger.keys.master import LocalMasterKey
-from ledger.keys.sqlite_store import SqliteKeyStore
+from ledger.keys.sqlite_database import SqliteDatabase
+from ledger.keys.store import KeyStore
 from ledger.log.embedded import EmbeddedLog
 from ledger.log.framing import frame
 from ledger.newest_rounds import NewestRounds
@@ -74,9 +74,9 @@ class SmallLedger:
     clock_us: Callable[[], int] = lambda: time.time_ns() // 1_000
     log: EmbeddedLog = field(init=False)
     store: FileStore = field(init=False)
-    keys: SqliteKeyStore = field(init=False)
+    keys: KeyStore = field(init=False)
     tenants: TenantRegistry = field(init=False)
-    database: KeyDatabase = field(init=False)
+    database: SqliteDatabase = field(init=False)
     gateway_signer: NoteSigner = field(init=False)
     ledger_signer: NoteSigner = field(init=False)
 
@@ -88,11 +88,11 @@ class SmallLedger:
         if fresh:
             EmbeddedLog.create(self.folder / "log.sqlite", self.partitions)
             master = LocalMasterKey.create(self.folder / "master.key")
-            self.database = KeyDatabase.create(self.folder / "keys.sqlite")
+            self.database = SqliteDatabase.create(self.folder / "keys.sqlite")
         else:
             master = LocalMasterKey.load(self.folder / "master.key")
-            self.database = KeyDatabase.open(self.folder / "keys.sqlite")
-        self.keys = SqliteKeyStore(self.database, master)
+            self.database = SqliteDatabase.open(self.folder / "keys.sqlite")
+        self.keys = KeyStore(self.database, master)
         self.tenants = TenantRegistry(self.database, NAME)
         if fresh:
             self.tenants.initialise(self.partitions)

@@ -30,7 +30,7 @@ def expired_months(
     """What is due, by tenant, class and month."""
     with database.read() as rows:
         found = rows.execute(
-            "SELECT tenant, retention_class, month, count(*) FROM scopes WHERE ?1 IS NULL OR tenant = ?1 "
+            "SELECT tenant, retention_class, month, count(*) FROM scopes WHERE tenant = coalesce(?, tenant) "
             "GROUP BY tenant, retention_class, month ORDER BY tenant, retention_class, month",
             (tenant,),
         ).fetchall()

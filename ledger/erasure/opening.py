@@ -15,7 +15,7 @@ from ledger.home import Home, OpenKeys, ledger_key_name
 from ledger.keys.destruction import Destruction
 from ledger.keys.erasure import Destructions
 from ledger.keys.holds import Holds
-from ledger.keys.sqlite_store import KeyCacheLimits
+from ledger.keys.store import KeyCacheLimits
 from ledger.segments.objects import FileStore
 from ledger.tenants import Tenant
 from ledger.trust import TrustedKeys

@@ -1,229 +1,99 @@
-"""The SQLite file under keys and tenants: how it is opened, and how it is read and written.
+"""What keys and tenants are kept in: one interface over the databases that can hold a key store, and one SQL for all.
 
-- **Durable**: WAL with `synchronous=FULL`. SQLite syncs the log before it shows a commit to any connection, so what
-  one process reads of another's is durable already.
-- **Forgetting**: `secure_delete` overwrites what is deleted, temporary files stay in memory. Old pages in the
-  write-ahead log live until it is truncated; the erasure of a person does that.
-- **Private**: mode 0600 from its first moment; SQLite gives its `-wal` and `-shm` the mode of the database. One that
-  others can touch is refused.
-- **Never made by accident**: `open` refuses a file that is absent. An empty key store in place of the real one would
-  hand every person a second pseudonym. `create` refuses one that has a schema, and finishes one that a crash left
-  without.
-- A schema newer than this build's is refused: what it added would be missed.
+Whoever needs rows writes SQL once, in the common part of the dialects, and runs it on `Rows`:
 
-- **Read where it cannot be written**: on a file or folder that this user can't write, `open` reads and changes nothing,
-  not even beside the file; `write()` is then `Unavailable`. `ledger.keys.read_only` says how.
+- `?` for a value; `?1` where one value stands twice. Never a value in the text of a statement.
+- Values are `str`, `bytes`, `int` and None: no `bool` where a column holds a number.
+- `INSERT … ON CONFLICT … DO NOTHING` and `DO UPDATE SET … = excluded.…`; a column of the row that is there with its
+  table before it.
+- Tables are made by `Rows.define`, with the types TEXT, INTEGER (64 bits) and BLOB; texts are ordered by their bytes.
+- What a database knows of itself is asked by `has_table` and `tables_with`.
 
-`read()` is one snapshot; `write()` one transaction that has the write lock from its start (BEGIN IMMEDIATE) and is
-durable when the block ends, or has not happened when it raises. Each uses a connection of its own, so readers never
-wait for a writer's sync. Both may be called from any thread. Not across a fork, as SQLite says.
+The implementations and what each does about durability, privacy and forgetting:
 
-SQLite's errors become `Unavailable` (busy, full, I/O: nothing was committed) or `IntegrityError` (a constraint, a
-damaged file). Their texts name tables and columns, never values.
+    ledger.keys.sqlite_database     a file; one machine
+
+**Transactions.** `read()` is one snapshot. `write()` is alone: nobody else writes, here or in another process, from its
+first statement to its end. `insert()` only adds what is absent and reads it again; a database may run several at once,
+never beside a `write()`. All three may be called from any thread, not across a fork. A `write` or `insert` is durable
+when its block ends, and has not happened when its block raises. One whose end raises `Unavailable` may have happened,
+where the database is another process: everybody can ask again, for everything in a key store can be done twice.
+
+Errors of the database become `Unavailable` (busy, full, away) or `IntegrityError` (a broken constraint, damage). Their
+texts name tables and columns, never values.
 """
 
 from __future__ import annotations
 
-import os
-import sqlite3
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
-from threading import Lock
-from typing import NoReturn, Self
-
-from ledger.errors import IntegrityError, Misconfigured, Unavailable
-from ledger.keys.master import require_private, sync_folder
-from ledger.keys.read_only import ReadOnlyFile, is_writable
-from ledger.keys.schema import APPLICATION_ID, SCHEMA_VERSION, TABLES
-
-BUSY_TIMEOUT_MS = 5_000
-"""How long a call waits for another process's write before it is `Unavailable`."""
-
-_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CONSTRAINT}
-_PRIMARY_CODE = 0xFF
-_SCHEMA_NAME = "schema_version"
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
 
 
-class KeyDatabase:
-    """One open key database. Make one with `create` or `open`, end it with `close`."""
+class Found(Protocol):
+    """What a select found, as tuples."""
 
-    def __init__(self, path: Path, busy_timeout_ms: int = BUSY_TIMEOUT_MS, *, read_only: bool = False) -> None:
-        self.path = path
-        self._still: ReadOnlyFile | None = None
-        self._writer: sqlite3.Connection | None = None
-        self._busy_timeout_ms = busy_timeout_ms
-        self._read_lock, self._write_lock = Lock(), Lock()
-        with self._errors():
-            if read_only:
-                self._still = ReadOnlyFile(path, busy_timeout_ms)
-                self._reader = self._still.connect()
-                return
-            self._writer = self._connect()
-            try:
-                self._reader = self._connect()
-            except BaseException:
-                self._writer.close()
-                raise
+    def fetchone(self) -> Any:
+        """The next row; None when there is none."""
 
-    @classmethod
-    def create(cls, path: Path, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> Self:
-        """A new database with empty tables; `Misconfigured` when there is one already."""
-        try:
-            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise Misconfigured(f"{path}: cannot make the key store: {error.strerror}") from None
-        os.close(handle)
-        sync_folder(path.parent)
-        require_private(path, os.stat(path))
-        database = cls(path, busy_timeout_ms)
-        try:
-            with database.write() as rows:
-                if rows.execute("SELECT count(*) FROM sqlite_schema").fetchone() != (0,):
-                    raise Misconfigured(f"{path}: is a database already; expected none")
-                for statement in TABLES:
-                    rows.execute(statement)
-                rows.execute("INSERT INTO meta VALUES (?, ?)", (_SCHEMA_NAME, str(SCHEMA_VERSION)))
-                rows.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        except BaseException:
-            database.close()
-            raise
-        return database
+    def fetchall(self) -> list[Any]:
+        """All rows that are left."""
 
-    @classmethod
-    def open(cls, path: Path, busy_timeout_ms: int = BUSY_TIMEOUT_MS, *, read_only: bool | None = None) -> Self:
-        """An existing database; `Misconfigured` when it is absent, open to others or of another schema.
+    def __iter__(self) -> Iterator[Any]:
+        """All rows that are left, one by one."""
 
-        `read_only`: only read it; None: only where it can't be written.
-        """
-        try:
-            require_private(path, os.stat(path))
-        except OSError as error:
-            raise Misconfigured(f"{path}: cannot open the key store: {error.strerror}") from None
-        database = cls(path, busy_timeout_ms, read_only=not is_writable(path) if read_only is None else read_only)
-        try:
-            with database.read() as rows:
-                found = database._schema_version(rows)
-            if found is None:
-                raise Misconfigured(f"{path}: expected a key store, found a database without its schema")
-            if found != str(SCHEMA_VERSION):
-                raise Misconfigured(f"{path}: the key store has schema {found}, this build knows {SCHEMA_VERSION}")
-        except BaseException:
-            database.close()
-            raise
-        return database
 
-    @contextmanager
-    def read(self) -> Iterator[sqlite3.Connection]:
+class Rows(Protocol):
+    """The tables of a key store within one transaction."""
+
+    def execute(self, statement: str, values: Sequence[object] = ..., /) -> Found:
+        """Run one statement."""
+
+    def executemany(self, statement: str, values: Iterable[Sequence[object]], /) -> object:
+        """Run one statement for each of many tuples of values."""
+
+    def define(self, statement: str, /) -> None:
+        """Run one CREATE statement of the common dialect."""
+
+    def has_table(self, name: str, /) -> bool:
+        """Whether there is a table of this name."""
+
+    def tables_with(self, column: str, /) -> list[str]:
+        """The tables that have a column of this name."""
+
+
+class KeyDatabase(ABC):
+    """One open key database. End it with `close`."""
+
+    @property
+    @abstractmethod
+    def where(self) -> str:
+        """Which one it is, for people: a path or a URL, without any secret."""
+
+    @abstractmethod
+    def read(self) -> AbstractContextManager[Rows]:
         """One snapshot of the store."""
-        with self._read_lock, self._errors():
-            if self._still is not None:
-                self._reader = self._still.current(self._reader)
-            with self._transaction(self._reader, "BEGIN") as rows:
-                yield rows
-            if self._still is not None:
-                self._still.check()
 
-    @contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
-        """One transaction, durable when the block ends; nothing of it stays when the block raises."""
-        if self._writer is None:
-            raise Unavailable(f"key store {self.path}: was opened for reading only; it can't be written here")
-        with self._write_lock, self._errors(), self._transaction(self._writer, "BEGIN IMMEDIATE") as rows:
-            yield rows
+    @abstractmethod
+    def write(self) -> AbstractContextManager[Rows]:
+        """One transaction, alone and durable; `Unavailable` where the store was opened for reading only."""
 
-    def truncate_log(self) -> None:
-        """Fold the write-ahead log into the database and cut it to nothing, so that no older page is left anywhere.
+    def insert(self) -> AbstractContextManager[Rows]:
+        """One transaction, durable, that only adds what is absent, in one order of tables and keys, and reads it."""
+        return self.write()
 
-        `Unavailable` when somebody is in the way for longer than the busy time-out: a reader in a long transaction.
+    @abstractmethod
+    def wipe(self, *tables: str) -> None:
+        """Leave no row that was deleted from these tables, or changed in them, in any file that the database uses.
+
+        How far that goes is for each database to say. `Unavailable` while somebody is in the way.
         """
-        if self._writer is None:
-            raise Unavailable(f"key store {self.path}: was opened for reading only; it can't be written here")
-        with self._write_lock, self._errors():
-            (busy, *_) = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        if busy:
-            raise Unavailable(f"key store {self.path}: somebody is reading from its write-ahead log; try again")
 
+    @abstractmethod
+    def alone(self, purpose: str) -> AbstractContextManager[None]:
+        """Work of many transactions that only one process may do at a time; `Misconfigured` while another does it."""
+
+    @abstractmethod
     def close(self) -> None:
-        """Close both connections. The last one to leave folds the write-ahead log into the database."""
-        with self._read_lock, self._write_lock:
-            self._reader.close()
-            if self._writer is not None:
-                self._writer.close()
-
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            self.path, timeout=self._busy_timeout_ms / 1_000, isolation_level=None, check_same_thread=False
-        )
-        try:
-            self._use_wal(connection)
-            for pragma, value in (
-                ("synchronous", "FULL"),
-                ("fullfsync", "ON"),
-                ("checkpoint_fullfsync", "ON"),
-                ("secure_delete", "ON"),
-                ("foreign_keys", "ON"),
-                ("trusted_schema", "OFF"),
-                ("temp_store", "MEMORY"),
-            ):
-                connection.execute(f"PRAGMA {pragma} = {value}")
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    def _use_wal(self, connection: sqlite3.Connection) -> None:
-        """Switch to WAL. Two first openers can meet here, and SQLite's own waiting does not cover this switch."""
-        deadline = time.monotonic() + self._busy_timeout_ms / 1_000
-        while True:
-            try:
-                (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
-            except sqlite3.OperationalError as error:
-                if _primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
-                    raise
-                time.sleep(0.005)
-                continue
-            if mode != "wal":
-                raise Misconfigured(f"{self.path}: expected a file system that allows WAL, SQLite chose {mode}")
-            return
-
-    @contextmanager
-    def _transaction(self, connection: sqlite3.Connection, begin: str) -> Iterator[sqlite3.Connection]:
-        connection.execute(begin)
-        try:
-            yield connection
-            connection.execute("COMMIT")
-        except BaseException:
-            # SQLite rolls back by itself after some errors; a second failure must not hide the first.
-            with suppress(sqlite3.Error):
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-            raise
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            self._raise(error)
-
-    def _raise(self, error: sqlite3.Error) -> NoReturn:
-        if isinstance(error, sqlite3.ProgrammingError):
-            raise error
-        code = _primary_code(error)
-        name = getattr(error, "sqlite_errorname", "")
-        if code in _DAMAGE:
-            raise IntegrityError(f"key store {self.path}: {error} ({name})") from None
-        raise Unavailable(f"key store {self.path}: {error} ({name})") from None
-
-    @staticmethod
-    def _schema_version(rows: sqlite3.Connection) -> str | None:
-        if rows.execute("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'meta'").fetchone() is None:
-            return None
-        found = rows.execute("SELECT value FROM meta WHERE name = ?", (_SCHEMA_NAME,)).fetchone()
-        return None if found is None else str(found[0])
-
-
-def _primary_code(error: sqlite3.Error) -> int:
-    return int(getattr(error, "sqlite_errorcode", 0)) & _PRIMARY_CODE
+        """Close it."""

@@ -3,7 +3,7 @@
     marked      nobody is given the keys any more; caches may still hold them for one lease
     rewrapped   what survives in the buckets touched stands under new bucket keys
     destroyed   rows and old bucket keys are deleted: from here on nothing brings the contents back
-    wiped       the write-ahead log, which holds older pages, is cut to nothing
+    wiped       nothing of what was deleted stands in the database's files
     counted     the sealed contents that nobody can open any more are counted, by log
     published   the event is durable in each of the tenant's logs
     done        the reason is wiped from here; the event has it
@@ -14,11 +14,11 @@ One after the other; each step is one transaction or can be done twice, so whoev
 from __future__ import annotations
 
 import json
-import sqlite3
 from dataclasses import dataclass
 from typing import Literal
 
 from ledger.errors import IntegrityError, Rejected
+from ledger.keys.database import Rows
 from ledger.keys.destruction_tables import has_tables
 
 ID_BYTES = 16
@@ -102,7 +102,7 @@ def cut_ids(joined: bytes) -> tuple[bytes, ...]:
     return tuple(joined[at : at + ID_BYTES] for at in range(0, len(joined), ID_BYTES))
 
 
-def destroyed_by(rows: sqlite3.Connection, tenant: str, scope_ids: frozenset[bytes]) -> dict[bytes, str]:
+def destroyed_by(rows: Rows, tenant: str, scope_ids: frozenset[bytes]) -> dict[bytes, str]:
     """Of those of these scopes that were destroyed or are about to be, the correlation id of the events that say so."""
     if not has_tables(rows):
         return {}

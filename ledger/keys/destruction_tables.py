@@ -13,9 +13,7 @@ is emptied of the reason once the event that carries it is durable.
 
 from __future__ import annotations
 
-import sqlite3
-
-from ledger.keys.database import KeyDatabase
+from ledger.keys.database import KeyDatabase, Rows
 
 TABLES = (
     """CREATE TABLE IF NOT EXISTS destructions (
@@ -33,14 +31,14 @@ TABLES = (
         scope_ids BLOB NOT NULL,
         keys_destroyed INTEGER NOT NULL,
         counts TEXT NOT NULL
-    ) STRICT, WITHOUT ROWID""",
+    )""",
     """CREATE TABLE IF NOT EXISTS doomed_holders (
         tenant TEXT NOT NULL,
         holder_hash BLOB NOT NULL,
         destruction_id BLOB NOT NULL,
         shared INTEGER NOT NULL,
         PRIMARY KEY (tenant, holder_hash)
-    ) STRICT, WITHOUT ROWID""",
+    )""",
     """CREATE TABLE IF NOT EXISTS doomed_scopes (
         tenant TEXT NOT NULL,
         scope_id BLOB NOT NULL,
@@ -48,19 +46,19 @@ TABLES = (
         bucket INTEGER NOT NULL,
         destruction_id BLOB NOT NULL,
         PRIMARY KEY (tenant, scope_id)
-    ) STRICT, WITHOUT ROWID""",
+    )""",
     """CREATE TABLE IF NOT EXISTS rewrapped (
         destruction_id BLOB NOT NULL,
         bucket INTEGER NOT NULL,
         generation INTEGER NOT NULL,
         PRIMARY KEY (destruction_id, bucket)
-    ) STRICT, WITHOUT ROWID""",
+    )""",
     """CREATE TABLE IF NOT EXISTS suppressions (
         tenant TEXT NOT NULL,
         holder_hash BLOB NOT NULL CHECK (length(holder_hash) = 32),
         until_ms INTEGER NOT NULL,
         PRIMARY KEY (tenant, holder_hash)
-    ) STRICT, WITHOUT ROWID""",
+    )""",
     """CREATE TABLE IF NOT EXISTS holds (
         tenant TEXT NOT NULL,
         hold_id TEXT NOT NULL,
@@ -72,7 +70,7 @@ TABLES = (
         tenant_key_generation INTEGER NOT NULL,
         request BLOB NOT NULL,
         PRIMARY KEY (tenant, hold_id)
-    ) STRICT, WITHOUT ROWID""",
+    )""",
 )
 
 
@@ -83,9 +81,9 @@ def make_tables(database: KeyDatabase) -> None:
     if not there:
         with database.write() as rows:
             for statement in TABLES:
-                rows.execute(statement)
+                rows.define(statement)
 
 
-def has_tables(rows: sqlite3.Connection) -> bool:
+def has_tables(rows: Rows) -> bool:
     """Whether this store has them."""
-    return rows.execute("SELECT 1 FROM sqlite_schema WHERE name = 'holds'").fetchone() is not None
+    return rows.has_table("holds")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
+from ledger.keys.database import Rows
 from ledger.keys.holds import held_among
 
 
@@ -28,7 +28,7 @@ class Doomed:
         return tuple([scope_id for scope_id, _, _ in self.scopes])
 
 
-def of_persons(rows: sqlite3.Connection, tenant: str, persons: Collection[bytes], *, keep_shared: bool) -> Doomed:
+def of_persons(rows: Rows, tenant: str, persons: Collection[bytes], *, keep_shared: bool) -> Doomed:
     """What an erasure of these persons (hashes) destroys."""
     stand_ins = _stand_ins(rows, tenant, persons)
     others_of = {each: _persons(rows, tenant, each) - set(persons) for each in stand_ins}
@@ -42,7 +42,7 @@ def of_persons(rows: sqlite3.Connection, tenant: str, persons: Collection[bytes]
     return Doomed(holders, frozenset(shared), tuple(scopes), holds, _held_scopes(rows, tenant))
 
 
-def of_month(rows: sqlite3.Connection, tenant: str, retention_class: str, month: str) -> Doomed:
+def of_month(rows: Rows, tenant: str, retention_class: str, month: str) -> Doomed:
     """What the expiry of a retention class and month destroys. A hold on anybody in it forbids all of it.
 
     All of it, because a content may be under several persons' scopes, and dies with any.
@@ -58,7 +58,7 @@ def of_month(rows: sqlite3.Connection, tenant: str, retention_class: str, month:
     return Doomed(frozenset(), frozenset(), tuple(row[:3] for row in found), holds)
 
 
-def _held_scopes(rows: sqlite3.Connection, tenant: str) -> frozenset[bytes]:
+def _held_scopes(rows: Rows, tenant: str) -> frozenset[bytes]:
     """Scopes of persons under a hold, and of what stands for them."""
     held = {
         each
@@ -70,7 +70,7 @@ def _held_scopes(rows: sqlite3.Connection, tenant: str) -> frozenset[bytes]:
     return frozenset(scope_id for scope_id, _, _ in found)
 
 
-def _stand_ins(rows: sqlite3.Connection, tenant: str, persons: Collection[bytes]) -> set[bytes]:
+def _stand_ins(rows: Rows, tenant: str, persons: Collection[bytes]) -> set[bytes]:
     found: set[bytes] = set()
     for person in persons:
         linked = rows.execute(
@@ -80,14 +80,14 @@ def _stand_ins(rows: sqlite3.Connection, tenant: str, persons: Collection[bytes]
     return found
 
 
-def _persons(rows: sqlite3.Connection, tenant: str, stand_in: bytes) -> set[bytes]:
+def _persons(rows: Rows, tenant: str, stand_in: bytes) -> set[bytes]:
     linked = rows.execute(
         "SELECT person_hash FROM links WHERE tenant = ? AND stand_in_hash = ?", (tenant, stand_in)
     ).fetchall()
     return {each for (each,) in linked}
 
 
-def _scopes_of(rows: sqlite3.Connection, tenant: str, holders: Collection[bytes]) -> list[tuple[bytes, bytes, int]]:
+def _scopes_of(rows: Rows, tenant: str, holders: Collection[bytes]) -> list[tuple[bytes, bytes, int]]:
     found: list[tuple[bytes, bytes, int]] = []
     for holder in holders:
         found += rows.execute(

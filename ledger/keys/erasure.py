@@ -19,7 +19,6 @@ the list itself is the point of no return, and leaves behind pseudonyms, scope i
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -28,7 +27,7 @@ from typing import Any
 
 from ledger.errors import IntegrityError, Rejected, Unavailable
 from ledger.keys.cache import LeaseCache
-from ledger.keys.database import KeyDatabase
+from ledger.keys.database import KeyDatabase, Rows
 from ledger.keys.destruction import ID_BYTES, Destruction, Held, Kind, Phase, Request, cut_ids
 from ledger.keys.destruction_tables import has_tables, make_tables
 from ledger.keys.doomed import Doomed, of_month, of_persons
@@ -38,7 +37,7 @@ from ledger.keys.provider import HolderRef
 from ledger.keys.rewrapping import Rewrapping
 from ledger.keys.sealed_rows import SealedRows
 from ledger.keys.sealing import row_identity
-from ledger.keys.sqlite_store import KeyCacheLimits
+from ledger.keys.store import KeyCacheLimits
 from ledger.keys.suppression import UNTIL_DESTROYED_MS, suppress
 from ledger.keys.tenant_seal import open_by_tenant, seal_by_tenant
 
@@ -46,6 +45,9 @@ _COLUMNS = (
     "destruction_id, tenant, kind, phase, retention_class, month, tenant_key_generation, request, marked_at_ms, "
     "destroyed_at_ms, pseudonyms, scope_ids, keys_destroyed, counts"
 )
+
+_WIPED = ("bucket_keys", "holders", "scopes", "links", "doomed_holders", "doomed_scopes", "suppressions")
+"""Where rows of the destroyed stood, or what opens them."""
 
 
 class Destructions:
@@ -118,7 +120,7 @@ class Destructions:
         with self._database.read() as rows:
             if not has_tables(rows):
                 return []
-            return self._select(rows, "?1 IS NULL OR tenant = ?1", tenant)
+            return self._select(rows, "tenant = coalesce(?, tenant)", tenant)
 
     def unfinished(self, tenant: str | None = None) -> list[Destruction]:
         """Those that somebody has to go on with."""
@@ -200,8 +202,8 @@ class Destructions:
             self._advance(rows, destruction_id, "destroyed")
 
     def wipe(self, destruction_id: bytes) -> None:
-        """Cut the write-ahead log. `Unavailable` while a reader is in the way."""
-        self._database.truncate_log()
+        """Wipe what was deleted from the files. `Unavailable` while a reader is in the way."""
+        self._database.wipe(*_WIPED)
         self._step(destruction_id, "destroyed", "wiped")
 
     def counted(self, destruction_id: bytes, counts: Mapping[bytes, int]) -> None:
@@ -218,7 +220,7 @@ class Destructions:
         self._step(destruction_id, "counted", "published")
 
     def finish(self, destruction_id: bytes) -> None:
-        """Forget the reason, here and in the write-ahead log; the event keeps it, encrypted."""
+        """Forget the reason, in the tables and in the files; the event keeps it, encrypted."""
         with self._database.write() as rows:
             destruction = self._at(rows, destruction_id, "published")
             if destruction is None:
@@ -233,11 +235,11 @@ class Destructions:
                 (generation, sealed, destruction_id),
             )
             self._advance(rows, destruction_id, "done")
-        self._database.truncate_log()
+        self._database.wipe("destructions")
 
     def _mark(
         self,
-        rows: sqlite3.Connection,
+        rows: Rows,
         ring: TenantRing,
         kind: Kind,
         request: Request,
@@ -269,7 +271,7 @@ class Destructions:
         )
         rows.executemany(
             "INSERT INTO doomed_holders (tenant, holder_hash, destruction_id, shared) VALUES (?, ?, ?, ?)",
-            [(tenant, each, destruction_id, each in doomed.shared) for each in doomed.holders],
+            [(tenant, each, destruction_id, int(each in doomed.shared)) for each in doomed.holders],
         )
         rows.executemany(
             "INSERT INTO doomed_scopes (tenant, scope_id, row_key, bucket, destruction_id) VALUES (?, ?, ?, ?, ?)",
@@ -278,7 +280,7 @@ class Destructions:
         suppress(rows, tenant, doomed.holders, UNTIL_DESTROYED_MS)
         return self._select(rows, "destruction_id = ?", destruction_id)[0]
 
-    def _ready(self, rows: sqlite3.Connection, tenant: str) -> TenantRing:
+    def _ready(self, rows: Rows, tenant: str) -> TenantRing:
         """The tenant's keys, when no other destruction of it is between its mark and its end."""
         for other in self._select(rows, "tenant = ?", tenant):
             if not other.reached("destroyed"):
@@ -288,7 +290,7 @@ class Destructions:
                 )
         return self._ring(rows, tenant)
 
-    def _ring(self, rows: sqlite3.Connection, tenant: str) -> TenantRing:
+    def _ring(self, rows: Rows, tenant: str) -> TenantRing:
         ring = self._hierarchy.ring(rows, tenant, 0.0)
         if ring is None:
             raise Rejected("tenant", f"tenant {tenant} has no keys; nothing to destroy")
@@ -311,7 +313,7 @@ class Destructions:
             bucket: (frozenset(holders[bucket]), frozenset(scopes[bucket])) for bucket in sorted({*holders, *scopes})
         }
 
-    def _at(self, rows: sqlite3.Connection, destruction_id: bytes, phase: Phase) -> Destruction | None:
+    def _at(self, rows: Rows, destruction_id: bytes, phase: Phase) -> Destruction | None:
         """The destruction if it is in this phase; None when it is further. `IntegrityError` when it is not so far."""
         found = self._select(rows, "destruction_id = ?", destruction_id)
         if not found:
@@ -328,16 +330,16 @@ class Destructions:
                 self._advance(rows, destruction_id, after)
 
     @staticmethod
-    def _advance(rows: sqlite3.Connection, destruction_id: bytes, phase: Phase) -> None:
+    def _advance(rows: Rows, destruction_id: bytes, phase: Phase) -> None:
         rows.execute("UPDATE destructions SET phase = ? WHERE destruction_id = ?", (phase, destruction_id))
 
-    def _select(self, rows: sqlite3.Connection, where: str, value: bytes | str | None) -> list[Destruction]:
+    def _select(self, rows: Rows, where: str, value: bytes | str | None) -> list[Destruction]:
         found = rows.execute(
             f"SELECT {_COLUMNS} FROM destructions WHERE {where} ORDER BY marked_at_ms, destruction_id", (value,)
         ).fetchall()
         return [self._destruction(rows, row) for row in found]
 
-    def _destruction(self, rows: sqlite3.Connection, row: tuple[Any, ...]) -> Destruction:
+    def _destruction(self, rows: Rows, row: tuple[Any, ...]) -> Destruction:
         destruction_id, tenant, kind, phase, retention_class, month, generation, sealed, *rest = row
         marked_at_ms, destroyed_at_ms, pseudonyms, scope_ids, keys_destroyed, counts = rest
         where = f"{kind} {destruction_id.hex()}"

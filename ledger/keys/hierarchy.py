@@ -22,7 +22,6 @@ or destroyed there can't be used by mistake, and what was moved fails to open ho
 from __future__ import annotations
 
 import hmac
-import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -32,6 +31,7 @@ from typing import get_args
 from ledger.canonical import text
 from ledger.errors import IntegrityError, Misconfigured, Unavailable
 from ledger.keys.cache import LeaseCache
+from ledger.keys.database import Rows
 from ledger.keys.master import MasterKey
 from ledger.keys.master_ring import MasterRing, master_named, sealing_master
 from ledger.keys.normalize import NORMALIZATION_NONE, NORMALIZATION_V1, exact_bytes, normalize_v1
@@ -95,7 +95,7 @@ class KeyHierarchy:
         self._master = master
         self._opened = opened
 
-    def ring(self, rows: sqlite3.Connection, tenant: str, now: float) -> TenantRing | None:
+    def ring(self, rows: Rows, tenant: str, now: float) -> TenantRing | None:
         """The tenant's ring, None when it has no keys yet. `now`: when this read began."""
         keys: dict[int, bytes] = {}
         found = rows.execute("SELECT generation, master_key_id, sealed FROM tenant_keys WHERE tenant = ?", (tenant,))
@@ -111,7 +111,7 @@ class KeyHierarchy:
         lookup_key = self._open_under(keys, tenant, lookup[0], lookup[1], identity, where, now)
         return TenantRing(tenant, max(keys), keys, lookup_key)
 
-    def ensure_ring(self, rows: sqlite3.Connection, tenant: str, now: float) -> TenantRing:
+    def ensure_ring(self, rows: Rows, tenant: str, now: float) -> TenantRing:
         """The tenant's ring, its keys made where absent. Needs a write transaction."""
         ring = self.ring(rows, tenant, now)
         if ring is not None:
@@ -147,7 +147,7 @@ class KeyHierarchy:
         return self._open_under(ring.keys, ring.tenant, tenant_key_generation, sealed, identity, where, now)
 
     def ensure_bucket_keys(
-        self, rows: sqlite3.Connection, ring: TenantRing, buckets: Iterable[int], now: float
+        self, rows: Rows, ring: TenantRing, buckets: Iterable[int], now: float
     ) -> dict[int, BucketKey]:
         """The newest key of each bucket, made where absent. Needs a write transaction."""
         wanted = set(buckets)
@@ -171,7 +171,7 @@ class KeyHierarchy:
         return found
 
     def _newest_bucket_keys(
-        self, rows: sqlite3.Connection, ring: TenantRing, buckets: Iterable[int], now: float
+        self, rows: Rows, ring: TenantRing, buckets: Iterable[int], now: float
     ) -> dict[int, BucketKey]:
         places = tuple(buckets)
         found = rows.execute(

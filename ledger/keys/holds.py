@@ -11,14 +11,13 @@ counts from the row on, and `recorded` says whether the event is durable. Whoeve
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ledger.errors import Rejected
 from ledger.keys.cache import LeaseCache
-from ledger.keys.database import KeyDatabase
+from ledger.keys.database import KeyDatabase, Rows
 from ledger.keys.destruction import Request
 from ledger.keys.destruction_tables import has_tables, make_tables
 from ledger.keys.hierarchy import KeyHierarchy, TenantRing
@@ -124,20 +123,20 @@ class Holds:
             found = rows.execute(f"SELECT {COLUMNS} FROM holds WHERE tenant = ? ORDER BY hold_id", (tenant,)).fetchall()
             return [_hold(ring, row) for row in found]
 
-    def _ring(self, rows: sqlite3.Connection, tenant: str) -> TenantRing:
+    def _ring(self, rows: Rows, tenant: str) -> TenantRing:
         ring = self._hierarchy.ring(rows, tenant, 0.0)
         if ring is None:
             raise Rejected("tenant", f"tenant {tenant} has no persons yet")
         return ring
 
-    def _find(self, rows: sqlite3.Connection, ring: TenantRing, hold_id: str) -> tuple[Hold, bytes] | None:
+    def _find(self, rows: Rows, ring: TenantRing, hold_id: str) -> tuple[Hold, bytes] | None:
         row = rows.execute(
             f"SELECT {COLUMNS} FROM holds WHERE tenant = ? AND hold_id = ?", (ring.tenant, hold_id)
         ).fetchone()
         return None if row is None else (_hold(ring, row), row[7])
 
 
-def held_among(rows: sqlite3.Connection, tenant: str, hashes: Iterable[bytes]) -> dict[bytes, str]:
+def held_among(rows: Rows, tenant: str, hashes: Iterable[bytes]) -> dict[bytes, str]:
     """Those of these hashes that a hold names, with the hold's id."""
     wanted = list(hashes)
     found: dict[bytes, str] = {}

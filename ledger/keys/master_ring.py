@@ -21,7 +21,6 @@ this order finds it in one of them.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from glob import escape
@@ -30,6 +29,7 @@ from threading import Lock
 from typing import NoReturn
 
 from ledger.errors import Misconfigured
+from ledger.keys.database import Rows
 from ledger.keys.master import LocalMasterKey, MasterKey
 
 CURRENT_MASTER_KEY = "master_key_id"
@@ -88,7 +88,7 @@ def master_named(master: MasterKey, key_id: str, where: str) -> MasterKey:
     return found
 
 
-def sealing_master(rows: sqlite3.Connection, master: MasterKey) -> MasterKey:
+def sealing_master(rows: Rows, master: MasterKey) -> MasterKey:
     """The key that seals now. Call it in the write transaction that keeps what it seals."""
     found = rows.execute("SELECT value FROM meta WHERE name = ?", (CURRENT_MASTER_KEY,)).fetchone()
     return master if found is None else master_named(master, found[0], "key store")

@@ -15,16 +15,14 @@ key service of a cloud say, is another implementation of `ledger.keys.master.Mas
 A token's key is made in the token, by an operator; then the configuration names it, and the one before it as
 `master_key_previous`, and the second case holds.
 
-One rotation at a time: they hold a lock on a file in the folder of the key store, which the system frees when the
-process ends in whatever way.
+One rotation at a time (`KeyDatabase.alone`).
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,8 +33,6 @@ from ledger.keys.master_ring import MasterRing, look_beside, next_path, retired_
 from ledger.keys.pkcs11 import Pkcs11MasterKey
 from ledger.keys.pkcs11_uri import is_token_uri
 from ledger.keys.rotation import OnStep, current_master_id, reseal_by_master, rows_by_master
-
-LOCK_FILE = "rotation.lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +78,16 @@ def rotate_master(database: KeyDatabase, keys: MasterKeys, on_step: OnStep = lam
 
     `on_step` is told of each step once it is durable.
     """
-    with _alone(database.path.parent):
+    with database.alone("rotation"):
         before = current_master_id(database)
         ring = keys.open()
         target, file = _target(keys, ring, before, on_step)
         resealed = reseal_by_master(database, MasterRing(target, keys.look), target, on_step)
         left = rows_by_master(database).keys() - {target.key_id}
         if left:
-            raise IntegrityError(f"key store {database.path}: rows are left under master key {', '.join(sorted(left))}")
+            raise IntegrityError(
+                f"key store {database.where}: rows are left under master key {', '.join(sorted(left))}"
+            )
         kept = None if file is None else _put_in_place(file, on_step)
         return MasterRotated(before, target.key_id, resealed.rows, resealed.is_forgotten, kept)
 
@@ -130,16 +128,3 @@ def _put_in_place(file: Path, on_step: OnStep) -> Path:
     sync_folder(file.parent)
     on_step("in place")
     return retired
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    handle = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Misconfigured(f"{folder}: another rotation of the master key is at work") from None
-        yield
-    finally:
-        os.close(handle)

@@ -16,13 +16,12 @@ The key is made when it is first needed, insert-if-absent, then read again: raci
 from __future__ import annotations
 
 import hmac
-import sqlite3
 from os import urandom
 from typing import NoReturn
 
 from ledger.canonical import text
 from ledger.errors import Misconfigured
-from ledger.keys.database import KeyDatabase
+from ledger.keys.database import KeyDatabase, Rows
 from ledger.keys.derive import hkdf
 from ledger.keys.master import MasterKey
 from ledger.keys.master_ring import master_named, sealing_master
@@ -39,7 +38,7 @@ TABLE = """CREATE TABLE IF NOT EXISTS process_keys (
     generation INTEGER NOT NULL PRIMARY KEY,
     master_key_id TEXT NOT NULL,
     sealed BLOB NOT NULL
-) STRICT, WITHOUT ROWID"""
+)"""
 
 
 class ProcessKey:
@@ -57,7 +56,7 @@ class ProcessKey:
             found = _find(rows)
         if found is None:
             with database.write() as rows:
-                rows.execute(TABLE)
+                rows.define(TABLE)
                 sealing = sealing_master(rows, master)
                 rows.execute(
                     "INSERT INTO process_keys (generation, master_key_id, sealed) VALUES (?, ?, ?) "
@@ -89,8 +88,8 @@ class ProcessKey:
         raise TypeError("a process key does not leave its process")
 
 
-def _find(rows: sqlite3.Connection) -> tuple[str, bytes] | None:
-    if rows.execute("SELECT 1 FROM sqlite_schema WHERE name = 'process_keys'").fetchone() is None:
+def _find(rows: Rows) -> tuple[str, bytes] | None:
+    if not rows.has_table("process_keys"):
         return None
     found: tuple[str, bytes] | None = rows.execute(
         "SELECT master_key_id, sealed FROM process_keys WHERE generation = ?", (GENERATION,)

@@ -22,6 +22,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from ledger.errors import Misconfigured, Unavailable
+from ledger.keys.sqlite_rows import SqliteRows
 
 _PRAGMAS = ("query_only = ON", "trusted_schema = OFF", "temp_store = MEMORY", "mmap_size = 0")
 
@@ -42,7 +43,7 @@ class ReadOnlyFile:
         self._busy_timeout_ms = busy_timeout_ms
         self._immutable: _State | None = None
 
-    def connect(self) -> sqlite3.Connection:
+    def connect(self) -> SqliteRows:
         """A connection that can only read."""
         state = self._state()
         has_log = state[1] > 0
@@ -59,6 +60,7 @@ class ReadOnlyFile:
             timeout=self._busy_timeout_ms / 1_000,
             isolation_level=None,
             check_same_thread=False,
+            factory=SqliteRows,
         )
         try:
             for pragma in _PRAGMAS:
@@ -68,7 +70,7 @@ class ReadOnlyFile:
             raise
         return connection
 
-    def current(self, connection: sqlite3.Connection) -> sqlite3.Connection:
+    def current(self, connection: SqliteRows) -> SqliteRows:
         """The connection, or a new one in its place when somebody wrote since it was made."""
         if self._immutable is None or self._state() == self._immutable:
             return connection

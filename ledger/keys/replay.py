@@ -8,10 +8,10 @@ done when nothing forbade it.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
+from ledger.keys.database import Rows
 from ledger.keys.destruction import Destruction, Kind, Request
 from ledger.keys.destruction_tables import make_tables
 from ledger.keys.doomed import of_persons
@@ -105,7 +105,7 @@ class KeyReplay(Destructions):
             there = {scope_id for scope_id, _, _ in _scopes_by_id(rows, tenant, scope_ids)}
         return set(pseudonyms) - persons.keys(), set(scope_ids) - there
 
-    def _persons(self, rows: sqlite3.Connection, ring: TenantRing) -> dict[bytes, bytes]:
+    def _persons(self, rows: Rows, ring: TenantRing) -> dict[bytes, bytes]:
         """The hashes of all persons, by pseudonym."""
         hashes = [
             each
@@ -117,7 +117,7 @@ class KeyReplay(Destructions):
         return {holder.pseudonym: holder_hash for holder_hash, holder in found.items()}
 
 
-def _scopes_by_id(rows: sqlite3.Connection, tenant: str, scope_ids: Collection[bytes]) -> set[tuple[bytes, bytes, int]]:
+def _scopes_by_id(rows: Rows, tenant: str, scope_ids: Collection[bytes]) -> set[tuple[bytes, bytes, int]]:
     """(scope id, row key, bucket) of those of these scopes that are there."""
     wanted = list(scope_ids)
     found: set[tuple[bytes, bytes, int]] = set()

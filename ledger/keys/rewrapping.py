@@ -13,11 +13,11 @@ buckets of both kinds; both are whole.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection
 from os import urandom
 
 from ledger.errors import IntegrityError
+from ledger.keys.database import Rows
 from ledger.keys.hierarchy import KeyHierarchy, TenantRing
 from ledger.keys.provider import PSEUDONYM_BYTES, SCOPE_KEY_BYTES, SECRET_BYTES
 from ledger.keys.sealed_rows import holder_identity, scope_identity
@@ -27,7 +27,7 @@ from ledger.keys.sealing import KEY_BYTES, open_sealed, row_identity, seal
 class Rewrapping:
     """Re-seals the buckets of one tenant within one transaction."""
 
-    def __init__(self, rows: sqlite3.Connection, hierarchy: KeyHierarchy, ring: TenantRing, now: float) -> None:
+    def __init__(self, rows: Rows, hierarchy: KeyHierarchy, ring: TenantRing, now: float) -> None:
         self._rows = rows
         self._hierarchy = hierarchy
         self._ring = ring

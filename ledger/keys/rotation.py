@@ -6,8 +6,8 @@ finds what is there and goes on.
     1  a key that follows is made, beside the one in force (`master.key.next`), or the configuration names another one
     2  `meta` names it: from this transaction on every process seals under it (`ledger.keys.master_ring`)
     3  a few rows at a time, what names another master key is opened by that one and sealed by the new one
-    4  nothing names another key: the write-ahead log is truncated, the old file is kept as `.retired-<id>`, the new
-       one takes its name
+    4  nothing names another key: what stood under one is wiped from the database's files, the old key's file is kept as
+       `.retired-<id>`, the new one takes its name
 
 Processes at work meanwhile find both keys by their ids; nothing is stopped and nothing started. The old key is needed
 by nobody then, but by key stores restored from a backup taken before: whoever has such a backup *and* the old key has
@@ -25,14 +25,13 @@ left behind under a key that is about to go.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from os import urandom
 
 from ledger.errors import IntegrityError, Misconfigured, Unavailable
 from ledger.keys.cache import LeaseCache
-from ledger.keys.database import KeyDatabase
+from ledger.keys.database import KeyDatabase, Rows
 from ledger.keys.hierarchy import (
     KeyHierarchy,
     TenantRing,
@@ -67,8 +66,9 @@ class _SealedTable:
     sealed: str = "sealed"
 
 
+_TENANT_KEYS = _SealedTable("tenant_keys", ("tenant", "generation"), tenant_key_identity, 2)
 _BY_MASTER = (
-    _SealedTable("tenant_keys", ("tenant", "generation"), tenant_key_identity, 2),
+    _TENANT_KEYS,
     _SealedTable("signing_keys", ("role", "name", "generation", "public_key", "created_at"), signing_key_identity, 3),
     _SealedTable(
         "spool_keys",
@@ -126,7 +126,7 @@ def reseal_by_master(
             count += done
             if done < ROWS_A_STEP:
                 break
-    return Resealed(count, _forget(database))
+    return Resealed(count, _forget(database, _BY_MASTER))
 
 
 def rows_by_master(database: KeyDatabase) -> dict[str, int]:
@@ -144,7 +144,7 @@ def current_master_id(database: KeyDatabase) -> str:
     with database.read() as rows:
         found = rows.execute("SELECT value FROM meta WHERE name = ?", (CURRENT_MASTER_KEY,)).fetchone()
     if found is None:
-        raise Misconfigured(f"key store {database.path}: no master key has sealed anything in it yet")
+        raise Misconfigured(f"key store {database.where}: no master key has sealed anything in it yet")
     return str(found[0])
 
 
@@ -176,7 +176,7 @@ def rotate_tenant_key(database: KeyDatabase, master: MasterKey, tenant: str) -> 
         # What still names an older generation would be lost with it: the foreign keys and this count see that.
         _none_left(rows, tenant, generation)
         rows.execute("DELETE FROM tenant_keys WHERE tenant = ? AND generation < ?", (tenant, generation))
-    return TenantKeyRotation(tenant, generation, count, _forget(database))
+    return TenantKeyRotation(tenant, generation, count, _forget(database, (*_BY_TENANT, _TENANT_KEYS)))
 
 
 def tenant_generations(database: KeyDatabase) -> list[tuple[str, int, str]]:
@@ -185,7 +185,7 @@ def tenant_generations(database: KeyDatabase) -> list[tuple[str, int, str]]:
         return rows.execute("SELECT tenant, generation, master_key_id FROM tenant_keys ORDER BY 1, 2").fetchall()
 
 
-def _reseal_some(rows: sqlite3.Connection, table: _SealedTable, master: MasterKey, target: MasterKey) -> int:
+def _reseal_some(rows: Rows, table: _SealedTable, master: MasterKey, target: MasterKey) -> int:
     if not _present(rows, (table,)):
         return 0
     found = rows.execute(
@@ -207,7 +207,7 @@ def _reseal_some(rows: sqlite3.Connection, table: _SealedTable, master: MasterKe
     return len(found)
 
 
-def _reseal_tenant(rows: sqlite3.Connection, table: _SealedTable, ring: TenantRing, generation: int, key: bytes) -> int:
+def _reseal_tenant(rows: Rows, table: _SealedTable, ring: TenantRing, generation: int, key: bytes) -> int:
     found = rows.execute(
         f"SELECT tenant_key_generation, {table.sealed}, {', '.join(table.columns)} FROM {table.name} WHERE tenant = ?",
         (ring.tenant,),
@@ -225,7 +225,7 @@ def _reseal_tenant(rows: sqlite3.Connection, table: _SealedTable, ring: TenantRi
     return len(fresh)
 
 
-def _none_left(rows: sqlite3.Connection, tenant: str, generation: int) -> None:
+def _none_left(rows: Rows, tenant: str, generation: int) -> None:
     for table in _present(rows, _BY_TENANT):
         (left,) = rows.execute(
             f"SELECT count(*) FROM {table.name} WHERE tenant = ? AND tenant_key_generation <> ?", (tenant, generation)
@@ -238,26 +238,21 @@ def _match(table: _SealedTable) -> str:
     return " AND ".join(f"{column} = ?" for column in table.columns[: table.key])
 
 
-def _present(rows: sqlite3.Connection, tables: tuple[_SealedTable, ...]) -> list[_SealedTable]:
-    there = {name for (name,) in rows.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
-    return [table for table in tables if table.name in there]
+def _present(rows: Rows, tables: tuple[_SealedTable, ...]) -> list[_SealedTable]:
+    return [table for table in tables if rows.has_table(table.name)]
 
 
-def _known(rows: sqlite3.Connection, column: str, tables: tuple[_SealedTable, ...]) -> None:
+def _known(rows: Rows, column: str, tables: tuple[_SealedTable, ...]) -> None:
     names = {table.name for table in tables}
-    found = rows.execute(
-        "SELECT t.name FROM sqlite_schema AS t, pragma_table_info(t.name) AS c WHERE t.type = 'table' AND c.name = ?",
-        (column,),
-    )
-    for (name,) in found.fetchall():
+    for name in rows.tables_with(column):
         if name not in names:
             raise Misconfigured(f"key store: table {name} has a {column} and this build does not know how to seal it")
 
 
-def _forget(database: KeyDatabase) -> bool:
-    """Whether the write-ahead log could be cut; a reader in the way keeps older pages there for a while."""
+def _forget(database: KeyDatabase, tables: tuple[_SealedTable, ...]) -> bool:
+    """Whether the rows from before are gone from the files; a reader in the way keeps them there for a while."""
     try:
-        database.truncate_log()
+        database.wipe(*(table.name for table in tables))
     except Unavailable:
         return False
     return True

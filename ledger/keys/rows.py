@@ -6,16 +6,16 @@ put a row under a key that the second would not find. Selects and inserts go in 
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
 from ledger.errors import IntegrityError
+from ledger.keys.database import Rows
 
 T = TypeVar("T")
 
 CHUNK_ROWS = 200
-"""Rows of one select; SQLite takes 32,766 parameters."""
+"""Rows of one select; SQLite takes 32,766 parameters, PostgreSQL 65,535."""
 
 _BUCKET_KEY = "b.tenant = r.tenant AND b.bucket = r.bucket AND b.generation = r.bucket_key_generation"
 _SEALING = "r.bucket, r.bucket_key_generation, b.tenant_key_generation, b.sealed, r.sealed"
@@ -51,23 +51,23 @@ class ScopeRow(NamedTuple):
     sealing: Sealing
 
 
-def select_holders(rows: sqlite3.Connection, tenant: str, hashes: Sequence[bytes]) -> Iterator[HolderRow]:
+def select_holders(rows: Rows, tenant: str, hashes: Sequence[bytes]) -> Iterator[HolderRow]:
     """The holders of these hashes that exist."""
     for chunk in _chunks(hashes):
-        # SQLite would scan the tenant for a row-value IN; a join against the wanted pairs seeks each.
+        # SQLite would scan the tenant for a row-value IN; a join against the wanted pairs seeks each, in their order.
         pairs = ", ".join(["(?, ?)"] * len(chunk))
         found = rows.execute(
             f"WITH wanted (bucket, holder_hash) AS (VALUES {pairs}) "
             f"SELECT r.holder_hash, r.kind, r.normalization, {_SEALING} FROM wanted AS w "
-            "CROSS JOIN holders AS r ON r.tenant = ? AND r.bucket = w.bucket AND r.holder_hash = w.holder_hash "
-            f"LEFT JOIN bucket_keys AS b ON {_BUCKET_KEY}",
+            f"CROSS JOIN holders AS r LEFT JOIN bucket_keys AS b ON {_BUCKET_KEY} "
+            "WHERE r.tenant = ? AND r.bucket = w.bucket AND r.holder_hash = w.holder_hash",
             [value for each in chunk for value in (each[0], each)] + [tenant],
         )
         for holder_hash, kind, normalization, *sealing in found:
             yield HolderRow(holder_hash, kind, normalization, _sealing("holders", tenant, sealing))
 
 
-def insert_holders(rows: sqlite3.Connection, tenant: str, new: Sequence[tuple[bytes, str, int, int, bytes]]) -> None:
+def insert_holders(rows: Rows, tenant: str, new: Sequence[tuple[bytes, str, int, int, bytes]]) -> None:
     """Add (hash, kind, normalization, bucket key generation, sealed) where the hash has no row yet."""
     rows.executemany(
         "INSERT INTO holders (tenant, bucket, holder_hash, kind, normalization, bucket_key_generation, sealed) "
@@ -76,19 +76,17 @@ def insert_holders(rows: sqlite3.Connection, tenant: str, new: Sequence[tuple[by
     )
 
 
-def select_scopes(rows: sqlite3.Connection, tenant: str, row_keys: Sequence[bytes]) -> Iterator[ScopeRow]:
+def select_scopes(rows: Rows, tenant: str, row_keys: Sequence[bytes]) -> Iterator[ScopeRow]:
     """The scopes of these row keys that exist."""
     return _select_scopes(rows, tenant, "row_key", row_keys)
 
 
-def select_scopes_by_id(rows: sqlite3.Connection, tenant: str, scope_ids: Sequence[bytes]) -> Iterator[ScopeRow]:
+def select_scopes_by_id(rows: Rows, tenant: str, scope_ids: Sequence[bytes]) -> Iterator[ScopeRow]:
     """The scopes of these ids that exist."""
     return _select_scopes(rows, tenant, "scope_id", scope_ids)
 
 
-def insert_scopes(
-    rows: sqlite3.Connection, tenant: str, new: Sequence[tuple[bytes, bytes, bytes, str, str, int, bytes]]
-) -> None:
+def insert_scopes(rows: Rows, tenant: str, new: Sequence[tuple[bytes, bytes, bytes, str, str, int, bytes]]) -> None:
     """Add (row key, scope id, holder hash, class, month, bucket key generation, sealed) where the row key is new."""
     rows.executemany(
         "INSERT INTO scopes "
@@ -98,7 +96,7 @@ def insert_scopes(
     )
 
 
-def insert_links(rows: sqlite3.Connection, tenant: str, pairs: Sequence[tuple[bytes, bytes]]) -> None:
+def insert_links(rows: Rows, tenant: str, pairs: Sequence[tuple[bytes, bytes]]) -> None:
     """Add (hash of the stand-in, hash of the person) where absent."""
     rows.executemany(
         "INSERT INTO links (tenant, stand_in_hash, person_hash) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
@@ -106,9 +104,7 @@ def insert_links(rows: sqlite3.Connection, tenant: str, pairs: Sequence[tuple[by
     )
 
 
-def select_links(
-    rows: sqlite3.Connection, tenant: str, pairs: Sequence[tuple[bytes, bytes]]
-) -> set[tuple[bytes, bytes]]:
+def select_links(rows: Rows, tenant: str, pairs: Sequence[tuple[bytes, bytes]]) -> set[tuple[bytes, bytes]]:
     """Those of these links that exist."""
     found: set[tuple[bytes, bytes]] = set()
     for chunk in _chunks(pairs):
@@ -117,14 +113,14 @@ def select_links(
             rows.execute(
                 f"WITH wanted (stand_in, person) AS (VALUES {wanted}) "
                 "SELECT l.stand_in_hash, l.person_hash FROM wanted AS w CROSS JOIN links AS l "
-                "ON l.tenant = ? AND l.stand_in_hash = w.stand_in AND l.person_hash = w.person",
+                "WHERE l.tenant = ? AND l.stand_in_hash = w.stand_in AND l.person_hash = w.person",
                 [value for pair in chunk for value in pair] + [tenant],
             )
         )
     return found
 
 
-def _select_scopes(rows: sqlite3.Connection, tenant: str, by: str, values: Sequence[bytes]) -> Iterator[ScopeRow]:
+def _select_scopes(rows: Rows, tenant: str, by: str, values: Sequence[bytes]) -> Iterator[ScopeRow]:
     for chunk in _chunks(values):
         found = rows.execute(
             f"SELECT r.row_key, r.scope_id, r.holder_hash, r.retention_class, r.month, {_SEALING} FROM scopes AS r "

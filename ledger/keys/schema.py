@@ -37,20 +37,20 @@ TABLES = (
     """CREATE TABLE meta (
         name TEXT PRIMARY KEY,
         value TEXT NOT NULL
-    ) STRICT, WITHOUT ROWID""",
+    )""",
     """CREATE TABLE tenant_keys (
         tenant TEXT NOT NULL,
         generation INTEGER NOT NULL,
         master_key_id TEXT NOT NULL,
         sealed BLOB NOT NULL,
         PRIMARY KEY (tenant, generation)
-    ) STRICT, WITHOUT ROWID""",
+    )""",
     """CREATE TABLE lookup_keys (
         tenant TEXT NOT NULL PRIMARY KEY,
         tenant_key_generation INTEGER NOT NULL,
         sealed BLOB NOT NULL,
         FOREIGN KEY (tenant, tenant_key_generation) REFERENCES tenant_keys (tenant, generation)
-    ) STRICT, WITHOUT ROWID""",
+    )""",
     """CREATE TABLE bucket_keys (
         tenant TEXT NOT NULL,
         bucket INTEGER NOT NULL CHECK (bucket BETWEEN 0 AND 255),
@@ -59,7 +59,7 @@ TABLES = (
         sealed BLOB NOT NULL,
         PRIMARY KEY (tenant, bucket, generation),
         FOREIGN KEY (tenant, tenant_key_generation) REFERENCES tenant_keys (tenant, generation)
-    ) STRICT, WITHOUT ROWID""",
+    )""",
     # `bucket` stands before the hash whose first byte it is: the order stays that of the hash, and a bucket is a range.
     """CREATE TABLE holders (
         tenant TEXT NOT NULL,
@@ -71,7 +71,7 @@ TABLES = (
         sealed BLOB NOT NULL,
         PRIMARY KEY (tenant, bucket, holder_hash),
         FOREIGN KEY (tenant, bucket, bucket_key_generation) REFERENCES bucket_keys (tenant, bucket, generation)
-    ) STRICT, WITHOUT ROWID""",
+    )""",
     """CREATE TABLE scopes (
         tenant TEXT NOT NULL,
         row_key BLOB NOT NULL CHECK (length(row_key) = 32),
@@ -85,7 +85,7 @@ TABLES = (
         PRIMARY KEY (tenant, row_key),
         FOREIGN KEY (tenant, bucket, holder_hash) REFERENCES holders (tenant, bucket, holder_hash),
         FOREIGN KEY (tenant, bucket, bucket_key_generation) REFERENCES bucket_keys (tenant, bucket, generation)
-    ) STRICT, WITHOUT ROWID""",
+    )""",
     "CREATE UNIQUE INDEX scopes_by_id ON scopes (tenant, scope_id)",
     "CREATE INDEX scopes_by_holder ON scopes (tenant, bucket, holder_hash)",
     "CREATE INDEX scopes_by_month ON scopes (tenant, retention_class, month)",
@@ -94,7 +94,7 @@ TABLES = (
         stand_in_hash BLOB NOT NULL CHECK (length(stand_in_hash) = 32),
         person_hash BLOB NOT NULL CHECK (length(person_hash) = 32),
         PRIMARY KEY (tenant, stand_in_hash, person_hash)
-    ) STRICT, WITHOUT ROWID""",
+    )""",
     "CREATE INDEX links_by_person ON links (tenant, person_hash)",
     """CREATE TABLE signing_keys (
         role TEXT NOT NULL,
@@ -105,23 +105,23 @@ TABLES = (
         master_key_id TEXT NOT NULL,
         sealed BLOB NOT NULL,
         PRIMARY KEY (role, name, generation)
-    ) STRICT, WITHOUT ROWID""",
+    )""",
     """CREATE TABLE tenants (
         name TEXT NOT NULL PRIMARY KEY,
         created_at TEXT NOT NULL
-    ) STRICT, WITHOUT ROWID""",
+    )""",
     """CREATE TABLE tenant_logs (
         log_id BLOB NOT NULL PRIMARY KEY CHECK (length(log_id) = 32),
         tenant TEXT NOT NULL REFERENCES tenants (name),
         shard INTEGER NOT NULL CHECK (shard >= 0),
         "partition" INTEGER NOT NULL CHECK ("partition" >= 0),
         UNIQUE (tenant, shard)
-    ) STRICT, WITHOUT ROWID""",
+    )""",
     """CREATE TABLE newest_rounds (
         "partition" INTEGER NOT NULL PRIMARY KEY CHECK ("partition" >= 0),
         number INTEGER NOT NULL CHECK (number >= 0),
         digest BLOB NOT NULL CHECK (length(digest) = 32)
-    ) STRICT, WITHOUT ROWID""",
+    )""",
     """CREATE TABLE policies (
         number INTEGER NOT NULL PRIMARY KEY,
         identity TEXT NOT NULL,
@@ -129,5 +129,5 @@ TABLES = (
         at_ms INTEGER NOT NULL,
         text BLOB NOT NULL,
         is_recorded INTEGER NOT NULL DEFAULT 0
-    ) STRICT, WITHOUT ROWID""",
+    )""",
 )

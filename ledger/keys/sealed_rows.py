@@ -11,11 +11,11 @@ month, so that an expiry would, made it unreadable at once.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Mapping
 from os import urandom
 
 from ledger.errors import IntegrityError
+from ledger.keys.database import Rows
 from ledger.keys.hierarchy import BucketKey, KeyHierarchy, TenantRing, normalization_of
 from ledger.keys.provider import (
     PSEUDONYM_BYTES,
@@ -43,7 +43,7 @@ from ledger.keys.sealing import open_sealed, row_identity, seal
 class SealedRows:
     """One tenant's holders and scopes within one transaction. `now`: when the call that reads them began."""
 
-    def __init__(self, rows: sqlite3.Connection, hierarchy: KeyHierarchy, ring: TenantRing, now: float) -> None:
+    def __init__(self, rows: Rows, hierarchy: KeyHierarchy, ring: TenantRing, now: float) -> None:
         self._rows = rows
         self._hierarchy = hierarchy
         self._ring = ring
@@ -73,7 +73,8 @@ class SealedRows:
         kinds = {holder_hash: ref.kind for ref, holder_hash in absent.items()}
         bucket_keys = self._bucket_keys(kinds)
         new = []
-        for holder_hash, kind in kinds.items():
+        # In one order, whoever inserts: racing transactions wait for each other and never in a circle.
+        for holder_hash, kind in sorted(kinds.items()):
             under = bucket_keys[holder_hash[0]]
             identity = holder_identity(tenant, holder_hash, kind, normalization_of(kind))
             sealed = seal(under.key, urandom(PSEUDONYM_BYTES + SECRET_BYTES), identity)
@@ -104,7 +105,8 @@ class SealedRows:
         refs = {row_key: ref for ref, row_key in absent.items()}
         bucket_keys = self._bucket_keys(hashes[ref.holder] for ref in refs.values())
         new = []
-        for row_key, ref in refs.items():
+        for row_key in sorted(refs):
+            ref = refs[row_key]
             holder_hash, scope_id = hashes[ref.holder], urandom(SCOPE_ID_BYTES)
             under = bucket_keys[holder_hash[0]]
             identity = scope_identity(tenant, row_key, scope_id, holder_hash, ref.retention_class, ref.month)

@@ -13,7 +13,6 @@ one signs is decided by the trust file (`ledger.current_signer`): one that verif
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +20,7 @@ from os import urandom
 
 from ledger.canonical import text
 from ledger.errors import IntegrityError, Misconfigured
-from ledger.keys.database import KeyDatabase
+from ledger.keys.database import KeyDatabase, Rows
 from ledger.keys.hierarchy import FIRST_GENERATION
 from ledger.keys.master import MasterKey
 from ledger.keys.master_ring import master_named, sealing_master
@@ -119,13 +118,13 @@ class SigningKeyStore:
         """Forget how to sign with a retired key; its public half stays. The caller knows that its range is over."""
         with self._database.write() as rows:
             rows.execute(
-                "UPDATE signing_keys SET sealed = x'' WHERE role = ? AND name = ? AND generation = ?",
-                (role, name, generation),
+                "UPDATE signing_keys SET sealed = ? WHERE role = ? AND name = ? AND generation = ?",
+                (b"", role, name, generation),
             )
 
     def _insert(
         self,
-        rows: sqlite3.Connection,
+        rows: Rows,
         role: Role,
         name: str,
         generation: int,
@@ -143,7 +142,7 @@ class SigningKeyStore:
         )
 
     @staticmethod
-    def _row(rows: sqlite3.Connection, role: Role, name: str, generation: int | None) -> _Row | None:
+    def _row(rows: Rows, role: Role, name: str, generation: int | None) -> _Row | None:
         found: _Row | None = rows.execute(
             "SELECT generation, public_key, created_at, master_key_id, sealed FROM signing_keys "
             "WHERE role = ? AND name = ? AND generation = coalesce(?, generation) ORDER BY generation DESC",

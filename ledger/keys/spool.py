@@ -9,14 +9,12 @@ A spool lies on a machine that the ledger does not guard; what stands in it must
 to the current key until `seal until`; at `destroyed at` the private key is deleted, for every gateway and every copy of
 the spool at once. Times are Unix seconds. A key is never used after its time, deleted or not.
 
-Deleting leaves nothing behind in the database: rows are overwritten (`secure_delete`), and the write-ahead log, which
-holds older pages, is truncated. Where a reader is in the way of that, the next sweep tries again.
+Deleting leaves nothing behind in the database, as far as that can be (`KeyDatabase.wipe`). Where a reader is in the way
+of that, the next sweep tries again.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -24,8 +22,8 @@ import nacl.public
 from nacl.exceptions import CryptoError
 
 from ledger.canonical import text
-from ledger.errors import IntegrityError, Rejected
-from ledger.keys.database import BUSY_TIMEOUT_MS, KeyDatabase
+from ledger.errors import IntegrityError, Rejected, Unavailable
+from ledger.keys.database import KeyDatabase, Rows
 from ledger.keys.master import MasterKey
 from ledger.keys.master_ring import master_named, sealing_master
 from ledger.keys.sealing import row_identity
@@ -40,7 +38,7 @@ TABLE = """CREATE TABLE IF NOT EXISTS spool_keys (
     destroyed_at_s INTEGER NOT NULL,
     master_key_id TEXT NOT NULL,
     sealed BLOB NOT NULL
-) STRICT, WITHOUT ROWID"""
+)"""
 
 
 class SpoolKeyGone(Rejected):
@@ -67,12 +65,12 @@ class SpoolKeys:
         self._master = master
         self._seal_s = seal_s
         self._age_max_s = age_max_s
-        self._log_to_truncate = True
+        self._to_wipe = True
         with database.read() as rows:
-            there = rows.execute("SELECT 1 FROM sqlite_schema WHERE name = 'spool_keys'").fetchone()
-        if there is None:
+            there = rows.has_table("spool_keys")
+        if not there:
             with database.write() as rows:
-                rows.execute(TABLE)
+                rows.define(TABLE)
 
     def current(self, now_s: int) -> SpoolKey:
         """The key to seal to now; made, durably, where the last one's time is over."""
@@ -111,12 +109,12 @@ class SpoolKeys:
         if expired:
             with self._database.write() as rows:
                 rows.executemany("DELETE FROM spool_keys WHERE key_id = ?", [(key_id,) for key_id in expired])
-            self._log_to_truncate = True
-        if self._log_to_truncate:
-            self._log_to_truncate = not self._truncate_log()
+            self._to_wipe = True
+        if self._to_wipe:
+            self._to_wipe = not self._wipe()
         return len(expired)
 
-    def _make(self, rows: sqlite3.Connection, now_s: int) -> SpoolKey:
+    def _make(self, rows: Rows, now_s: int) -> SpoolKey:
         private = nacl.public.PrivateKey.generate()
         public_key = bytes(private.public_key)
         key_id = sha256(text.encode(KEY_ID_TAG) + public_key).digest()[:KEY_ID_BYTES]
@@ -137,21 +135,19 @@ class SpoolKeys:
         )
         return key
 
-    def _truncate_log(self) -> bool:
-        """Whether the write-ahead log is empty now."""
+    def _wipe(self) -> bool:
+        """Whether nothing is left of the keys that were deleted."""
         try:
-            with closing(sqlite3.connect(self._database.path, timeout=BUSY_TIMEOUT_MS / 1_000)) as connection:
-                connection.execute("PRAGMA secure_delete = ON")
-                (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        except sqlite3.OperationalError:
+            self._database.wipe("spool_keys")
+        except Unavailable:
             return False
-        return not busy
+        return True
 
 
 _EXPIRED = "SELECT key_id FROM spool_keys WHERE destroyed_at_s <= ?"
 
 
-def _newest(rows: sqlite3.Connection, now_s: int) -> SpoolKey | None:
+def _newest(rows: Rows, now_s: int) -> SpoolKey | None:
     found = rows.execute(
         "SELECT key_id, public_key, seal_until_s, destroyed_at_s FROM spool_keys "
         "WHERE seal_until_s > ? ORDER BY seal_until_s DESC LIMIT 1",

@@ -6,7 +6,7 @@ pseudonym and new keys. So her keyed hash stays on a list for that long, and an 
 her: `ledger.record.erased` says what is left of it.
 
 The hash can be checked against a guess by whoever has the key store and the master key. It is the last trace of her
-there, and goes when its time is over: `sweep` deletes it and truncates the write-ahead log. An entry counts until it is
+there, and goes when its time is over: `sweep` deletes it and wipes it from the files. An entry counts until it is
 swept, whatever the time is, so that all processes agree.
 
 A scope that is to be destroyed is hidden from readers from the moment it is marked.
@@ -14,11 +14,10 @@ A scope that is to be destroyed is hidden from readers from the moment it is mar
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 from threading import Lock
 
-from ledger.keys.database import KeyDatabase
+from ledger.keys.database import KeyDatabase, Rows
 from ledger.keys.destruction_tables import has_tables
 
 UNTIL_DESTROYED_MS = 2**62
@@ -34,17 +33,15 @@ class Suppressions:
         self._there = False
         self._lock = Lock()
 
-    def among(self, rows: sqlite3.Connection, tenant: str, hashes: Iterable[bytes]) -> set[bytes]:
+    def among(self, rows: Rows, tenant: str, hashes: Iterable[bytes]) -> set[bytes]:
         """Those of these hashes of holders that are suppressed."""
         return self._select(rows, "suppressions", "holder_hash", tenant, list(hashes))
 
-    def doomed_scopes(self, rows: sqlite3.Connection, tenant: str, scope_ids: Iterable[bytes]) -> set[bytes]:
+    def doomed_scopes(self, rows: Rows, tenant: str, scope_ids: Iterable[bytes]) -> set[bytes]:
         """Those of these scopes that are about to be destroyed."""
         return self._select(rows, "doomed_scopes", "scope_id", tenant, list(scope_ids))
 
-    def _select(
-        self, rows: sqlite3.Connection, table: str, column: str, tenant: str, values: Sequence[bytes]
-    ) -> set[bytes]:
+    def _select(self, rows: Rows, table: str, column: str, tenant: str, values: Sequence[bytes]) -> set[bytes]:
         # Asked anew until they are there: another process makes them when it erases for the first time.
         if not self._there:
             with self._lock:
@@ -62,7 +59,7 @@ class Suppressions:
         return found
 
 
-def suppress(rows: sqlite3.Connection, tenant: str, hashes: Iterable[bytes], until_ms: int) -> None:
+def suppress(rows: Rows, tenant: str, hashes: Iterable[bytes], until_ms: int) -> None:
     """Put holders on the list, or change when they leave it."""
     rows.executemany(
         "INSERT INTO suppressions (tenant, holder_hash, until_ms) VALUES (?, ?, ?) "
@@ -80,5 +77,5 @@ def sweep(database: KeyDatabase, now_ms: int) -> int:
     if over:
         with database.write() as rows:
             rows.execute("DELETE FROM suppressions WHERE until_ms <= ?", (now_ms,))
-        database.truncate_log()
+        database.wipe("suppressions")
     return int(over)

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from consumers.id_index import IdIndex
 from consumers.sealer import PartitionSealer, SealerLimits
-from ledger.keys.database import KeyDatabase
+from ledger.keys.sqlite_database import SqliteDatabase
 from ledger.log.interface import Record
 from ledger.newest_rounds import NewestRounds
 from ledger.record.assemble import AssembledEvent
@@ -213,7 +213,7 @@ def world(seed: int) -> Iterator[tuple[World, SmallLedger, NewestRounds]]:
     small = SharedLedger.get()
     with tempfile.TemporaryDirectory() as folder:
         small.store = FileStore(Path(folder) / "segments")
-        with closing(KeyDatabase.create(Path(folder) / "memory.sqlite")) as memory:
+        with closing(SqliteDatabase.create(Path(folder) / "memory.sqlite")) as memory:
             yield World(small, random.Random(seed)), small, NewestRounds(memory)
 
 

@@ -9,20 +9,20 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import IntegrityError
-from ledger.keys.database import KeyDatabase
+from ledger.keys.sqlite_database import SqliteDatabase
 from ledger.newest_rounds import NewestRound, NewestRounds
 
 ONE, TWO = NewestRound(1, bytes(32)), NewestRound(2, b"\1" * 32)
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[KeyDatabase]:
+def database(tmp_path: Path) -> Iterator[SqliteDatabase]:
     """A new key store."""
-    with closing(KeyDatabase.create(tmp_path / "keys.sqlite")) as made:
+    with closing(SqliteDatabase.create(tmp_path / "keys.sqlite")) as made:
         yield made
 
 
-def test_it_only_moves_forward(database: KeyDatabase) -> None:
+def test_it_only_moves_forward(database: SqliteDatabase) -> None:
     """An older round, or another one of the same number, never takes the place of what is remembered."""
     newest = NewestRounds(database)
     assert dict(newest) == {}
@@ -34,10 +34,10 @@ def test_it_only_moves_forward(database: KeyDatabase) -> None:
     assert newest.get(1) is None
 
 
-def test_it_outlives_the_process(database: KeyDatabase) -> None:
+def test_it_outlives_the_process(database: SqliteDatabase) -> None:
     """Whoever opens the key store next finds it."""
     NewestRounds(database).advance(0, TWO)
-    with closing(KeyDatabase.open(database.path)) as again:
+    with closing(SqliteDatabase.open(database.path)) as again:
         assert NewestRounds(again)[0] == TWO
 
 

@@ -17,7 +17,7 @@ from ledger.keys.holds import Holds
 from ledger.keys.master import LocalMasterKey
 from ledger.keys.provider import HolderRef
 from ledger.keys.replay import KeyReplay
-from ledger.keys.sqlite_store import KeyCacheLimits, SqliteKeyStore
+from ledger.keys.store import KeyCacheLimits, KeyStore
 from ledger.newest_rounds import NewestRounds
 from tests.ledger.erasure.erasing import REQUEST, Killed, Published, destructions, proceeding
 from tests.small_ledger import SmallLedger, request
@@ -49,7 +49,7 @@ async def put_back(small: SmallLedger, backup: Path) -> None:
 def back_up(small: SmallLedger, folder: Path) -> Path:
     """A copy of the key store as it is."""
     folder.mkdir()
-    small.database.truncate_log()
+    small.database.wipe()
     shutil.copy(small.folder / "keys.sqlite", folder / "keys.sqlite")
     return folder
 
@@ -71,9 +71,9 @@ def _restore(small: SmallLedger, database: KeyDatabase) -> dict[str, Restored]:
     return {each.tenant: each for each in restoring.run()}
 
 
-def keys(small: SmallLedger) -> SqliteKeyStore:
+def keys(small: SmallLedger) -> KeyStore:
     """Without memory."""
-    return SqliteKeyStore(small.database, LocalMasterKey.load(small.folder / "master.key"), KeyCacheLimits(lease_s=0.0))
+    return KeyStore(small.database, LocalMasterKey.load(small.folder / "master.key"), KeyCacheLimits(lease_s=0.0))
 
 
 async def erase(small: SmallLedger, person: str) -> Destruction:

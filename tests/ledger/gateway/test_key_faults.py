@@ -13,7 +13,7 @@ import pytest
 from ledger.errors import IntegrityError, Rejected, Unavailable
 from ledger.home import Home
 from ledger.keys.provider import Grant, HolderRef
-from ledger.keys.sqlite_store import SqliteKeyStore
+from ledger.keys.store import KeyStore
 from tests.ledger.gateway.events import request
 from tests.ledger.gateway.running import Running, running
 from tests.ledger.gateway.test_publish import ACCEPTED, REJECTED, refused_code, statuses
@@ -23,16 +23,16 @@ Acquire = Callable[..., Grant]
 
 def patched(monkeypatch: pytest.MonkeyPatch, before: Callable[[Iterable[HolderRef]], None]) -> list[int]:
     """Calls `before` with the holders of every acquire; returns the list of how many holders each was for."""
-    real: Acquire = SqliteKeyStore.acquire
+    real: Acquire = KeyStore.acquire
     asked: list[int] = []
 
-    def acquire(self: SqliteKeyStore, tenant: str, holders: Iterable[HolderRef], *rest: Any) -> Grant:
+    def acquire(self: KeyStore, tenant: str, holders: Iterable[HolderRef], *rest: Any) -> Grant:
         wanted = tuple(holders)
         asked.append(len(wanted))
         before(wanted)
         return real(self, tenant, wanted, *rest)
 
-    monkeypatch.setattr(SqliteKeyStore, "acquire", acquire)
+    monkeypatch.setattr(KeyStore, "acquire", acquire)
     return asked
 
 

@@ -17,13 +17,13 @@ from itertools import count
 from pathlib import Path
 
 from ledger.errors import Unavailable
-from ledger.keys.database import KeyDatabase
 from ledger.keys.master import LocalMasterKey
 from ledger.keys.provider import HolderRef, ScopeRef
-from ledger.keys.sqlite_store import SqliteKeyStore
+from ledger.keys.sqlite_database import SqliteDatabase
+from ledger.keys.store import KeyStore
 
 
-class CountingDatabase(KeyDatabase):
+class CountingDatabase(SqliteDatabase):
     """A key database that counts its transactions."""
 
     reads = 0
@@ -42,7 +42,7 @@ class CountingDatabase(KeyDatabase):
             yield rows
 
 
-def acquire(database: CountingDatabase, store: SqliteKeyStore, tenant: str, person: str) -> None:
+def acquire(database: CountingDatabase, store: KeyStore, tenant: str, person: str) -> None:
     before = database.writes
     ref = HolderRef("person", person)
     scope = ScopeRef(ref, "standard", "2026-11")
@@ -59,7 +59,7 @@ def acquire(database: CountingDatabase, store: SqliteKeyStore, tenant: str, pers
 def main(folder: Path) -> None:
     path = folder / "keys.db"
     database = CountingDatabase.open(path) if path.exists() and path.stat().st_size else CountingDatabase.create(path)
-    store = SqliteKeyStore(database, LocalMasterKey.load(folder / "master.key"))
+    store = KeyStore(database, LocalMasterKey.load(folder / "master.key"))
     print("ready", flush=True)
     for line in sys.stdin:
         verb, tenant, name = line.split()

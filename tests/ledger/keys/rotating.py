@@ -14,8 +14,8 @@ from pathlib import Path
 
 from ledger.home import Home, ledger_key_name
 from ledger.keys import rotation
-from ledger.keys.database import KeyDatabase
 from ledger.keys.masters import MasterKeys, rotate_master
+from ledger.keys.sqlite_database import SqliteDatabase
 from ledger.signing_rotation import rotate_signing_key
 
 
@@ -41,7 +41,7 @@ def main(what: str, folder: Path, steps: int) -> None:
         with home.keys(config) as keys:
             rotate_signing_key(home, config, keys, "ledger", name, starts_in_s=0, overlap_s=600, on_step=dying(steps))
         return
-    database, places = KeyDatabase.open(folder / "keys.sqlite"), MasterKeys(folder, "master.key")
+    database, places = SqliteDatabase.open(folder / "keys.sqlite"), MasterKeys(folder, "master.key")
     if what == "master":
         rotate_master(database, places, dying(steps))
         return

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import IntegrityError, Rejected, Unavailable
-from ledger.keys.database import KeyDatabase
 from ledger.keys.destruction import Destruction, Held, Request
 from ledger.keys.erasure import Destructions
 from ledger.keys.holds import Holds
 from ledger.keys.master import LocalMasterKey
 from ledger.keys.provider import HolderRef, ScopeRef
-from ledger.keys.sqlite_store import KeyCacheLimits, SqliteKeyStore
+from ledger.keys.sqlite_database import SqliteDatabase
+from ledger.keys.store import KeyCacheLimits, KeyStore
 from ledger.keys.suppression import sweep
 
 MASTER = LocalMasterKey(b"m" * 32)
@@ -34,18 +34,20 @@ class World:
 
     path: Path
     now_ms: int = 1_000_000
-    opened: list[KeyDatabase] = field(default_factory=list)
+    opened: list[SqliteDatabase] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.opened.append(KeyDatabase.create(self.path) if not self.path.exists() else KeyDatabase.open(self.path))
+        self.opened.append(
+            SqliteDatabase.create(self.path) if not self.path.exists() else SqliteDatabase.open(self.path)
+        )
 
     @property
-    def database(self) -> KeyDatabase:
+    def database(self) -> SqliteDatabase:
         return self.opened[0]
 
-    def store(self) -> SqliteKeyStore:
+    def store(self) -> KeyStore:
         """Without memory: every answer is read."""
-        return SqliteKeyStore(self.database, MASTER, KeyCacheLimits(lease_s=0.0))
+        return KeyStore(self.database, MASTER, KeyCacheLimits(lease_s=0.0))
 
     def destructions(self) -> Destructions:
         return Destructions(self.database, MASTER, lambda: self.now_ms, lease_s=30)

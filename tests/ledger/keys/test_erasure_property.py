@@ -8,12 +8,12 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.keys.database import KeyDatabase
 from ledger.keys.destruction import Request
 from ledger.keys.erasure import Destructions
 from ledger.keys.master import LocalMasterKey
 from ledger.keys.provider import HolderRef, ScopeRef
-from ledger.keys.sqlite_store import KeyCacheLimits, SqliteKeyStore
+from ledger.keys.sqlite_database import SqliteDatabase
+from ledger.keys.store import KeyCacheLimits, KeyStore
 
 MASTER = LocalMasterKey(b"m" * 32)
 PEOPLE = [HolderRef("person", f"p{number}") for number in range(12)]
@@ -28,9 +28,9 @@ def test_others_keep_their_keys(
 ) -> None:
     """One erasure after the other: exactly the scopes of the erased, and of what stood for them, are gone."""
     with tempfile.TemporaryDirectory() as folder:
-        database = KeyDatabase.create(Path(folder) / "keys.db")
+        database = SqliteDatabase.create(Path(folder) / "keys.db")
         try:
-            store = SqliteKeyStore(database, MASTER, KeyCacheLimits(lease_s=0.0))
+            store = KeyStore(database, MASTER, KeyCacheLimits(lease_s=0.0))
             refs = [ScopeRef(each, "standard", "2026-11") for each in (*PEOPLE, *SESSIONS)]
             before = {ref.holder: scope for ref, scope in store.acquire("acme", [], refs, links).scopes.items()}
             gone: set[HolderRef] = set()
@@ -46,7 +46,7 @@ def test_others_keep_their_keys(
             database.close()
 
 
-def _erase(database: KeyDatabase, person: HolderRef, keep_shared: bool) -> None:
+def _erase(database: SqliteDatabase, person: HolderRef, keep_shared: bool) -> None:
     work = Destructions(database, MASTER, lease_s=0.0)
     request = Request("olga", (), "", "")
     which = work.mark_persons("acme", [person.identifier], request, keep_shared=keep_shared).destruction_id

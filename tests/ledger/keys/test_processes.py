@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from ledger.keys.database import KeyDatabase
 from ledger.keys.master import LocalMasterKey
 from ledger.keys.provider import HolderRef, ScopeRef
-from ledger.keys.sqlite_store import SqliteKeyStore
+from ledger.keys.sqlite_database import SqliteDatabase
+from ledger.keys.store import KeyStore
 
 ROUNDS = 150
 STRACE = shutil.which("strace")
@@ -60,11 +60,11 @@ def folder(tmp_path: Path) -> Path:
 
 def check_store(folder: Path, told: list[list[str]]) -> None:
     """The store opens, is sound, has everything that was told, and takes new persons."""
-    database = KeyDatabase.open(folder / "keys.db")
+    database = SqliteDatabase.open(folder / "keys.db")
     with database.read() as rows:
         assert rows.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert rows.execute("PRAGMA foreign_key_check").fetchall() == []
-    store = SqliteKeyStore(database, LocalMasterKey.load(folder / "master.key"))
+    store = KeyStore(database, LocalMasterKey.load(folder / "master.key"))
     for name, pseudonym, secret, scope_id, key, _ in told:
         person = HolderRef("person", name)
         scope = ScopeRef(person, "standard", "2026-11")
@@ -84,7 +84,7 @@ def check_store(folder: Path, told: list[list[str]]) -> None:
 
 def test_racing_gateways_agree(folder: Path) -> None:
     """Two processes meeting one new person (and now and then a new tenant) at once agree, in every of many rounds."""
-    KeyDatabase.create(folder / "keys.db").close()
+    SqliteDatabase.create(folder / "keys.db").close()
     racers = [Racer(folder), Racer(folder)]
     try:
         assert [racer.hear() for racer in racers] == [["ready"], ["ready"]]
@@ -106,7 +106,7 @@ def test_racing_gateways_agree(folder: Path) -> None:
 @pytest.mark.parametrize("after", [1, 7, 40])
 def test_what_was_told_outlives_a_kill(folder: Path, after: int) -> None:
     """A process killed while it makes persons leaves a sound store with all it had answered."""
-    KeyDatabase.create(folder / "keys.db").close()
+    SqliteDatabase.create(folder / "keys.db").close()
     racer = Racer(folder)
     assert racer.hear() == ["ready"]
     racer.say("fill acme person")
@@ -151,7 +151,7 @@ def test_killed_at_each_write_and_sync(folder: Path, call: str) -> None:
         if (folder / "keys.db").exists():
             if not has_schema(folder / "keys.db"):
                 assert told == []
-                KeyDatabase.create(folder / "keys.db").close()
+                SqliteDatabase.create(folder / "keys.db").close()
             check_store(folder, told)
         if ended:
             break
@@ -174,7 +174,7 @@ def test_a_failing_disk_loses_nothing_told(folder: Path, call: str, fault: str) 
     for number in range(1, 16, 2):
         for stale in folder.glob("keys.db*"):
             stale.unlink()
-        KeyDatabase.create(folder / "keys.db").close()
+        SqliteDatabase.create(folder / "keys.db").close()
         inject = f"inject={call}:error={fault}:when={number}"
         racer = Racer(folder, (STRACE, "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", inject))
         told = []

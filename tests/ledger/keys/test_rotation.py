@@ -15,7 +15,6 @@ import pytest
 
 from ledger.errors import IntegrityError, Misconfigured, Unavailable
 from ledger.keys import rotation
-from ledger.keys.database import KeyDatabase
 from ledger.keys.destruction import Request
 from ledger.keys.holds import Holds
 from ledger.keys.master import LocalMasterKey, MasterKey
@@ -26,7 +25,8 @@ from ledger.keys.process import ProcessKey
 from ledger.keys.provider import HolderRef, ScopeRef
 from ledger.keys.rotation import current_master_id, rotate_tenant_key, rows_by_master, tenant_generations
 from ledger.keys.spool import SpoolKeys
-from ledger.keys.sqlite_store import KeyCacheLimits, SqliteKeyStore
+from ledger.keys.sqlite_database import SqliteDatabase
+from ledger.keys.store import KeyCacheLimits, KeyStore
 from tests.ledger.keys.softhsm import need_softhsm
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -42,14 +42,14 @@ class Keys:
     """A key store with something of everything in it, and what was in it."""
 
     folder: Path
-    database: KeyDatabase
+    database: SqliteDatabase
     places: MasterKeys
     known: object = None
 
     def everything(self, master: MasterKey | None = None) -> object:
         """All that a process opened now, or long ago with `master`, gets out of the store."""
         master = master or self.places.open()
-        store = SqliteKeyStore(self.database, master, NO_CACHE)
+        store = KeyStore(self.database, master, NO_CACHE)
         spool = SpoolKeys(self.database, master, 60, 600)
         key = spool.current(NOW_S)
         return (
@@ -71,9 +71,9 @@ def _box(public_key: bytes) -> bytes:
 def keys(tmp_path: Path) -> Iterator[Keys]:
     """A store with rows of every kind, under a master key in a file."""
     LocalMasterKey.create(tmp_path / "master.key")
-    database = KeyDatabase.create(tmp_path / "keys.sqlite")
+    database = SqliteDatabase.create(tmp_path / "keys.sqlite")
     made = Keys(tmp_path, database, MasterKeys(tmp_path, "master.key"))
-    SqliteKeyStore(database, made.places.open()).create_signing_key("ledger", "audit.test/ledger")
+    KeyStore(database, made.places.open()).create_signing_key("ledger", "audit.test/ledger")
     made.known = made.everything()
     yield made
     database.close()
@@ -110,7 +110,7 @@ def test_processes_started_before_go_on_at_every_step(keys: Keys) -> None:
         seen += 1
         assert keys.everything(started_before) == keys.known, step
         assert keys.everything() == keys.known, step
-        SqliteKeyStore(keys.database, started_before, NO_CACHE).acquire(f"new-{seen}", PEOPLE[:1], [], [])
+        KeyStore(keys.database, started_before, NO_CACHE).acquire(f"new-{seen}", PEOPLE[:1], [], [])
 
     for _ in range(2):
         rotate_master(keys.database, keys.places, look)
@@ -207,7 +207,7 @@ def test_a_store_from_a_backup_opens_while_the_old_key_is_kept(keys: Keys, tmp_p
     backup.close()
     (keys.folder / "backup.sqlite").chmod(0o600)
     done = rotate_master(keys.database, keys.places)
-    restored = replace(keys, database=KeyDatabase.open(keys.folder / "backup.sqlite"))
+    restored = replace(keys, database=SqliteDatabase.open(keys.folder / "backup.sqlite"))
     assert current_master_id(restored.database) == done.before
     assert restored.everything() == keys.known
     again = rotate_master(restored.database, keys.places)
@@ -343,7 +343,7 @@ def test_a_ring_looks_once_for_each_unknown_key() -> None:
 class _Failing:
     """A key database that fails at the first statement that begins in a given way."""
 
-    def __init__(self, database: KeyDatabase, at: str) -> None:
+    def __init__(self, database: SqliteDatabase, at: str) -> None:
         self._database, self._at = database, at
         self.path = database.path
 
@@ -381,7 +381,7 @@ def test_a_process_without_the_new_key_is_unavailable_until_it_comes(keys: Keys,
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "master.key").touch(mode=0o600)
     (tmp_path / "other" / "master.key").write_bytes((keys.folder / "master.key").read_bytes())
-    elsewhere = SqliteKeyStore(keys.database, MasterKeys(tmp_path / "other", "master.key").open(), NO_CACHE)
+    elsewhere = KeyStore(keys.database, MasterKeys(tmp_path / "other", "master.key").open(), NO_CACHE)
     before = elsewhere.acquire("acme", PEOPLE, SCOPES, [])
     rotate_master(keys.database, keys.places)
     with pytest.raises(Unavailable, match="looked for again"):

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import IntegrityError, Misconfigured
-from ledger.keys.database import KeyDatabase
 from ledger.keys.master import LocalMasterKey
 from ledger.keys.signing import SigningKey
-from ledger.keys.sqlite_store import SqliteKeyStore
+from ledger.keys.sqlite_database import SqliteDatabase
+from ledger.keys.store import KeyStore
 from ledger.note import key_id, open_note, sign_note
 
 # RFC 8032, section 7.1, test 1.
@@ -27,8 +27,8 @@ NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> KeyDatabase:
-    return KeyDatabase.create(tmp_path / "keys.db")
+def database(tmp_path: Path) -> SqliteDatabase:
+    return SqliteDatabase.create(tmp_path / "keys.db")
 
 
 @pytest.fixture
@@ -37,8 +37,8 @@ def master() -> LocalMasterKey:
 
 
 @pytest.fixture
-def store(database: KeyDatabase, master: LocalMasterKey) -> SqliteKeyStore:
-    return SqliteKeyStore(database, master, clock=lambda: NOW)
+def store(database: SqliteDatabase, master: LocalMasterKey) -> KeyStore:
+    return KeyStore(database, master, clock=lambda: NOW)
 
 
 def test_rfc_8032_vector() -> None:
@@ -73,15 +73,15 @@ def test_a_seed_has_32_bytes() -> None:
         SigningKey(SEED[:31])
 
 
-def test_a_stored_key_comes_back(store: SqliteKeyStore, database: KeyDatabase, master: LocalMasterKey) -> None:
+def test_a_stored_key_comes_back(store: KeyStore, database: SqliteDatabase, master: LocalMasterKey) -> None:
     """A key made in the store signs the same in every process that opens the store."""
     made = store.create_signing_key("gateway", "gw-1")
-    again = SqliteKeyStore(database, master).signing_key("gateway", "gw-1")
+    again = KeyStore(database, master).signing_key("gateway", "gw-1")
     assert again.public_key == made.public_key
     assert again.sign(b"x") == made.sign(b"x")
 
 
-def test_keys_are_listed_without_secrets(store: SqliteKeyStore) -> None:
+def test_keys_are_listed_without_secrets(store: KeyStore) -> None:
     """What may be told of stored keys is told in order."""
     ledger = store.create_signing_key("ledger", "main")
     gateway = store.create_signing_key("gateway", "gw-1")
@@ -94,7 +94,7 @@ def test_keys_are_listed_without_secrets(store: SqliteKeyStore) -> None:
     ]
 
 
-def test_a_key_is_never_overwritten(store: SqliteKeyStore) -> None:
+def test_a_key_is_never_overwritten(store: KeyStore) -> None:
     """A second key of one role and name is refused; another role may use the name."""
     made = store.create_signing_key("gateway", "gw-1")
     with pytest.raises(Misconfigured, match="exists already"):
@@ -103,7 +103,7 @@ def test_a_key_is_never_overwritten(store: SqliteKeyStore) -> None:
     assert store.create_signing_key("ledger", "gw-1").public_key != made.public_key
 
 
-def test_an_absent_key_is_named(store: SqliteKeyStore) -> None:
+def test_an_absent_key_is_named(store: KeyStore) -> None:
     """Asking for a key that was never made says so and makes none."""
     with pytest.raises(Misconfigured, match="gateway/gw-1"):
         store.signing_key("gateway", "gw-1")
@@ -111,7 +111,7 @@ def test_an_absent_key_is_named(store: SqliteKeyStore) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "two words", "a+b", "a\nb"])
-def test_a_name_that_cannot_sign_notes_is_refused(store: SqliteKeyStore, name: str) -> None:
+def test_a_name_that_cannot_sign_notes_is_refused(store: KeyStore, name: str) -> None:
     """A key name that no signature line could carry is refused before a key is kept."""
     with pytest.raises(Misconfigured):
         store.create_signing_key("gateway", name)
@@ -130,7 +130,7 @@ def test_a_name_that_cannot_sign_notes_is_refused(store: SqliteKeyStore, name: s
         "UPDATE signing_keys SET sealed = x''",
     ],
 )
-def test_an_altered_row_does_not_open(store: SqliteKeyStore, database: KeyDatabase, alter: str) -> None:
+def test_an_altered_row_does_not_open(store: KeyStore, database: SqliteDatabase, alter: str) -> None:
     """A sealed seed whose row was altered in any column is refused."""
     store.create_signing_key("gateway", "gw-1")
     with database.write() as rows:

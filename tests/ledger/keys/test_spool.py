@@ -11,23 +11,23 @@ import nacl.public
 import pytest
 
 from ledger.errors import IntegrityError, Misconfigured, Rejected
-from ledger.keys.database import KeyDatabase
 from ledger.keys.master import LocalMasterKey
 from ledger.keys.spool import SpoolKey, SpoolKeyGone, SpoolKeys, spool_key_identity
+from ledger.keys.sqlite_database import SqliteDatabase
 
 MASTER = LocalMasterKey(bytes(range(32)))
 SEAL_S, AGE_S, NOW_S = 100, 1_000, 1_700_000_000
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[KeyDatabase]:
-    made = KeyDatabase.create(tmp_path / "keys.sqlite")
+def database(tmp_path: Path) -> Iterator[SqliteDatabase]:
+    made = SqliteDatabase.create(tmp_path / "keys.sqlite")
     yield made
     made.close()
 
 
 @pytest.fixture
-def keys(database: KeyDatabase) -> SpoolKeys:
+def keys(database: SqliteDatabase) -> SpoolKeys:
     return SpoolKeys(database, MASTER, SEAL_S, AGE_S)
 
 
@@ -49,7 +49,7 @@ def test_what_is_sealed_to_the_key_opens(keys: SpoolKeys) -> None:
     assert keys.open(second.key_id, boxed(second, b""), NOW_S + SEAL_S) == b""
 
 
-def test_one_key_is_given_out_for_its_time(keys: SpoolKeys, database: KeyDatabase) -> None:
+def test_one_key_is_given_out_for_its_time(keys: SpoolKeys, database: SqliteDatabase) -> None:
     """All who ask within the time, at any gateway, get the same key."""
     key = keys.current(NOW_S)
     assert (key.seal_until_s, key.destroyed_at_s) == (NOW_S + SEAL_S, NOW_S + SEAL_S + AGE_S)
@@ -66,7 +66,7 @@ def test_a_key_is_not_used_after_its_time_deleted_or_not(keys: SpoolKeys) -> Non
         keys.open(key.key_id, boxed(key), key.destroyed_at_s)
 
 
-def test_destroying_leaves_nothing_in_the_files(keys: SpoolKeys, database: KeyDatabase, tmp_path: Path) -> None:
+def test_destroying_leaves_nothing_in_the_files(keys: SpoolKeys, database: SqliteDatabase, tmp_path: Path) -> None:
     """After the sweep the sealed private key is in neither the database nor its write-ahead log."""
     key = keys.current(NOW_S)
     with database.read() as rows:
@@ -93,7 +93,7 @@ def test_what_does_not_open_is_rejected(keys: SpoolKeys, box: bytes) -> None:
     assert not isinstance(caught.value, SpoolKeyGone)
 
 
-def test_an_altered_row_does_not_open(keys: SpoolKeys, database: KeyDatabase) -> None:
+def test_an_altered_row_does_not_open(keys: SpoolKeys, database: SqliteDatabase) -> None:
     """Whoever prolongs a key's life in the database makes it unreadable."""
     key = keys.current(NOW_S)
     with database.write() as rows:
@@ -102,7 +102,7 @@ def test_an_altered_row_does_not_open(keys: SpoolKeys, database: KeyDatabase) ->
         keys.open(key.key_id, boxed(key), NOW_S)
 
 
-def test_another_master_key_is_named(keys: SpoolKeys, database: KeyDatabase) -> None:
+def test_another_master_key_is_named(keys: SpoolKeys, database: SqliteDatabase) -> None:
     """Keys sealed by another master key are not silently useless."""
     key = keys.current(NOW_S)
     other = SpoolKeys(database, LocalMasterKey(bytes(32)), SEAL_S, AGE_S)

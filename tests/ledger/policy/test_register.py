@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import Misconfigured
-from ledger.keys.database import KeyDatabase
+from ledger.keys.sqlite_database import SqliteDatabase
 from ledger.policy import parse_policy
 from ledger.policy.register import InForce, PolicyRegister
 from tests.ledger.policy.test_document import GOOD
@@ -23,7 +23,7 @@ NAMES = {ONE: "acme-capture/3", TWO: "acme-capture/4"}
 def register(tmp_path: Path) -> Iterator[PolicyRegister]:
     """A new register; its clock ticks once a row."""
     ticks = count(1_000)
-    with closing(KeyDatabase.create(tmp_path / "keys.sqlite")) as made:
+    with closing(SqliteDatabase.create(tmp_path / "keys.sqlite")) as made:
         yield PolicyRegister(made, lambda: next(ticks))
 
 

@@ -1,4 +1,4 @@
-"""The key store on SQLite: `KeyProvider`, and the ledger's signing keys. Tables: `ledger.keys.schema`.
+"""The key store: `KeyProvider`, and the ledger's signing keys. Tables: `ledger.keys.schema`.
 
 `acquire` answers from its caches when it can. What they lack is looked up in one read; if the store lacks some of it
 too, everything missing is made in one write transaction: insert-if-absent, then read again, so that of several
@@ -13,14 +13,13 @@ No `await`, no event loop: call it from worker threads. Reads do not wait for wr
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ledger.keys.cache import LeaseCache
-from ledger.keys.database import KeyDatabase
+from ledger.keys.database import KeyDatabase, Rows
 from ledger.keys.derive import numbering_key
 from ledger.keys.destruction import destroyed_by
 from ledger.keys.hierarchy import KeyHierarchy, TenantRing
@@ -73,7 +72,7 @@ def _pairs(ring: TenantRing, links: Iterable[Link], known: dict[HolderRef, bytes
     return {(_hash(ring, stand_in, known), _hash(ring, person, known)) for stand_in, person in links}
 
 
-class SqliteKeyStore:
+class KeyStore:
     """Keys and pseudonyms in one key database, opened by `master`. `Misconfigured` under another master key."""
 
     def __init__(
@@ -175,7 +174,7 @@ class SqliteKeyStore:
         with self._database.read() as rows:
             ring = self._hierarchy.ring(rows, tenant, began)
         if ring is None:
-            with self._database.write() as rows:
+            with self._database.insert() as rows:
                 ring = self._hierarchy.ensure_ring(rows, tenant, began)
         return numbering_key(ring.lookup_key, tenant)
 
@@ -221,7 +220,7 @@ class SqliteKeyStore:
 
     def _make(self, tenant: str, wanted: _Wanted, known: dict[HolderRef, bytes], began: float) -> Grant:
         """All that is wanted, made where absent, durable on return."""
-        with self._database.write() as rows:
+        with self._database.insert() as rows:
             ring = self._hierarchy.ensure_ring(rows, tenant, began)
             sealed = SealedRows(rows, self._hierarchy, ring, began)
             wanted, hashes, suppressed = self._allowed(rows, ring, wanted, known)
@@ -229,11 +228,11 @@ class SqliteKeyStore:
             row_keys = {ref: ring.scope_row_key(holders[ref.holder].pseudonym, ref) for ref in wanted.scopes}
             scopes = sealed.ensure_scopes(row_keys, hashes)
             pairs = _pairs(ring, wanted.links, known)
-            insert_links(rows, tenant, tuple(pairs))
+            insert_links(rows, tenant, sorted(pairs))
         return Grant(holders, scopes, suppressed)
 
     def _allowed(
-        self, rows: sqlite3.Connection, ring: TenantRing, wanted: _Wanted, known: dict[HolderRef, bytes]
+        self, rows: Rows, ring: TenantRing, wanted: _Wanted, known: dict[HolderRef, bytes]
     ) -> tuple[_Wanted, dict[HolderRef, bytes], frozenset[HolderRef]]:
         """What of it may be given, the hashes of its holders, and the holders that are suppressed."""
         hashes = {ref: _hash(ring, ref, known) for ref in wanted.holders}
@@ -260,4 +259,4 @@ class SqliteKeyStore:
                     (CURRENT_MASTER_KEY, master.key_id),
                 )
                 found = rows.execute("SELECT value FROM meta WHERE name = ?", (CURRENT_MASTER_KEY,)).fetchone()
-        master_named(master, found[0], f"key store {self._database.path}")
+        master_named(master, found[0], f"key store {self._database.where}")

@@ -12,7 +12,7 @@ import pytest
 from ledger.errors import IntegrityError, Misconfigured
 from ledger.keys.master import LocalMasterKey
 from ledger.keys.provider import Grant, HolderRef
-from ledger.keys.sqlite_store import KeyCacheLimits, SqliteKeyStore
+from ledger.keys.store import KeyCacheLimits, KeyStore
 from tests.ledger.keys.conformance import (
     EVENT,
     JON,
@@ -36,8 +36,8 @@ def database(tmp_path: Path) -> Iterator[CountingDatabase]:
 
 
 @pytest.fixture
-def store(database: CountingDatabase) -> SqliteKeyStore:
-    return SqliteKeyStore(database, MASTER)
+def store(database: CountingDatabase) -> KeyStore:
+    return KeyStore(database, MASTER)
 
 
 class TestSqliteConformance(KeyProviderConformance):
@@ -48,9 +48,9 @@ class TestSqliteConformance(KeyProviderConformance):
         path = tmp_path / "conformance.db"
         opened: list[CountingDatabase] = [CountingDatabase.create(path)]
 
-        def open_again(monotonic_s: Callable[[], float] = time.monotonic, lease_s: float = 30.0) -> SqliteKeyStore:
+        def open_again(monotonic_s: Callable[[], float] = time.monotonic, lease_s: float = 30.0) -> KeyStore:
             opened.append(CountingDatabase.open(path))
-            return SqliteKeyStore(opened[-1], MASTER, KeyCacheLimits(lease_s=lease_s), monotonic_s)
+            return KeyStore(opened[-1], MASTER, KeyCacheLimits(lease_s=lease_s), monotonic_s)
 
         yield open_again
         for database in opened:
@@ -65,7 +65,7 @@ def transactions(database: CountingDatabase, call: Callable[[], object]) -> tupl
 
 
 def test_one_transaction_when_something_is_new_and_none_when_all_is_cached(
-    database: CountingDatabase, store: SqliteKeyStore
+    database: CountingDatabase, store: KeyStore
 ) -> None:
     """100 new scopes cost one write transaction; the same again costs none at all; another process only reads."""
     people = [HolderRef("person", f"p{number}") for number in range(100)]
@@ -75,14 +75,14 @@ def test_one_transaction_when_something_is_new_and_none_when_all_is_cached(
     assert transactions(database, lambda: store.acquire("acme", people, refs, links)) == (0, 0)
     later = [scope(ref, "2026-12") for ref in people]
     assert transactions(database, lambda: store.acquire("acme", people, refs + later, links)) == (1, 1)
-    other = SqliteKeyStore(database, MASTER)
+    other = KeyStore(database, MASTER)
     assert transactions(database, lambda: other.acquire("acme", people, refs + later, links)) == (1, 0)
 
 
 def test_caches_are_bounded(database: CountingDatabase) -> None:
     """With room for few entries answers stay right; what was forgotten is read again."""
     limits = KeyCacheLimits(holders_max=2, scopes_max=2, links_max=1, scope_keys_max=1, opened_keys_max=1)
-    store = SqliteKeyStore(database, MASTER, limits)
+    store = KeyStore(database, MASTER, limits)
     people = [HolderRef("person", f"p{number}") for number in range(50)]
     refs = [scope(ref) for ref in people]
     grant = store.acquire("acme", people, refs, [(SESSION, ref) for ref in people])
@@ -101,7 +101,7 @@ def destroy(database: CountingDatabase) -> None:
 def test_after_one_lease_nothing_destroyed_is_answered(database: CountingDatabase) -> None:
     """Rows destroyed in the store are gone from every answer one lease later, and not resurrected before."""
     clock = ManualClock()
-    store = SqliteKeyStore(database, MASTER, KeyCacheLimits(lease_s=30), clock)
+    store = KeyStore(database, MASTER, KeyCacheLimits(lease_s=30), clock)
     grant = store.acquire("acme", [MIA], [scope(MIA)], [(SESSION, MIA)])
     scope_id = grant.scopes[scope(MIA)].scope_id
     assert store.scope_keys("acme", [scope_id]) != {}
@@ -122,7 +122,7 @@ def test_a_lease_counts_from_before_the_read(database: CountingDatabase) -> None
     """However long a read takes, its answer is lent only until one lease after it was begun."""
     clock = ManualClock()
 
-    store = SqliteKeyStore(database, MASTER, KeyCacheLimits(lease_s=30), clock)
+    store = KeyStore(database, MASTER, KeyCacheLimits(lease_s=30), clock)
     resolve = store._find
 
     def slow_find(*arguments: object) -> Grant | None:
@@ -138,15 +138,15 @@ def test_a_lease_counts_from_before_the_read(database: CountingDatabase) -> None
 
 def test_a_scope_belongs_to_the_pseudonym_in_the_store(database: CountingDatabase) -> None:
     """A new scope of a cached holder is made for the holder that the store has now, not for the cached one."""
-    store = SqliteKeyStore(database, MASTER)
+    store = KeyStore(database, MASTER)
     first = store.acquire("acme", [MIA], [], [])
     destroy(database)
     grant = store.acquire("acme", [MIA], [scope(MIA)], [])
     assert grant.holders[MIA] != first.holders[MIA]
-    assert SqliteKeyStore(database, MASTER).acquire("acme", [MIA], [scope(MIA)], []) == grant
+    assert KeyStore(database, MASTER).acquire("acme", [MIA], [scope(MIA)], []) == grant
 
 
-def test_all_of_a_person_is_found_by_her_hash(database: CountingDatabase, store: SqliteKeyStore) -> None:
+def test_all_of_a_person_is_found_by_her_hash(database: CountingDatabase, store: KeyStore) -> None:
     """From the hash of one person her row, her scopes, her sessions and their scopes are found, in one bucket each."""
     mine = [scope(MIA), scope(MIA, "2026-12"), scope(MIA, retention_class="long"), scope(SESSION), scope(EVENT)]
     grant = store.acquire("acme", [MIA, JON], [*mine, scope(JON)], [(SESSION, MIA), (EVENT, MIA)])
@@ -175,7 +175,7 @@ def test_a_bucket_can_be_wrapped_again(database: CountingDatabase) -> None:
     from ledger.keys.sealed_rows import holder_identity, scope_identity
     from ledger.keys.sealing import open_sealed, seal
 
-    store = SqliteKeyStore(database, MASTER)
+    store = KeyStore(database, MASTER)
     grant = store.acquire("acme", [MIA], [scope(MIA)], [])
     scope_id = grant.scopes[scope(MIA)].scope_id
     with database.write() as rows:
@@ -195,15 +195,15 @@ def test_a_bucket_can_be_wrapped_again(database: CountingDatabase) -> None:
         plain = open_sealed(old_key.key, row.sealing.sealed, identity, "", 32)
         rows.execute("UPDATE scopes SET bucket_key_generation = 2, sealed = ?", (seal(new_key, plain, identity),))
         rows.execute("DELETE FROM bucket_keys WHERE generation = 1")
-    assert SqliteKeyStore(database, MASTER).acquire("acme", [MIA], [scope(MIA)], []) == grant
+    assert KeyStore(database, MASTER).acquire("acme", [MIA], [scope(MIA)], []) == grant
     later = scope(MIA, "2026-12")
     made = store.acquire("acme", [], [later], []).scopes[later]
     with database.read() as rows:
         assert rows.execute("SELECT DISTINCT bucket_key_generation FROM scopes").fetchall() == [(2,)]
-    assert SqliteKeyStore(database, MASTER).scope_keys("acme", [made.scope_id]) == {made.scope_id: made.key}
+    assert KeyStore(database, MASTER).scope_keys("acme", [made.scope_id]) == {made.scope_id: made.key}
 
 
-def test_a_bucket_key_with_rows_cannot_be_destroyed(database: CountingDatabase, store: SqliteKeyStore) -> None:
+def test_a_bucket_key_with_rows_cannot_be_destroyed(database: CountingDatabase, store: KeyStore) -> None:
     """The schema refuses to drop a bucket key while any row is sealed under it."""
     store.acquire("acme", [MIA], [], [])
     with pytest.raises(IntegrityError, match="FOREIGNKEY"):
@@ -211,16 +211,16 @@ def test_a_bucket_key_with_rows_cannot_be_destroyed(database: CountingDatabase, 
             rows.execute("DELETE FROM bucket_keys")
 
 
-def test_another_master_key_is_named(database: CountingDatabase, store: SqliteKeyStore) -> None:
+def test_another_master_key_is_named(database: CountingDatabase, store: KeyStore) -> None:
     """Opening a store under another master key says which one it needs, before anything is touched."""
     other = LocalMasterKey(b"o" * 32)
     with pytest.raises(Misconfigured, match=f"expected master key {MASTER.key_id}, got {other.key_id}"):
-        SqliteKeyStore(database, other)
+        KeyStore(database, other)
     with database.write() as rows:
         rows.execute("DELETE FROM meta WHERE name = 'master_key_id'")
     store.acquire("acme", [MIA], [], [])
     with pytest.raises(Misconfigured, match=f"expected master key {MASTER.key_id}"):
-        SqliteKeyStore(database, other).acquire("acme", [MIA], [], [])
+        KeyStore(database, other).acquire("acme", [MIA], [], [])
 
 
 ALTERATIONS = [
@@ -238,18 +238,18 @@ ALTERATIONS = [
 
 
 @pytest.mark.parametrize("alteration", ALTERATIONS)
-def test_an_altered_row_does_not_open(database: CountingDatabase, store: SqliteKeyStore, alteration: str) -> None:
+def test_an_altered_row_does_not_open(database: CountingDatabase, store: KeyStore, alteration: str) -> None:
     """A sealed value, or a clear column beside it, that was altered is an integrity error."""
     store.acquire("acme", [MIA], [scope(MIA)], [])
     with database.write() as rows:
         rows.execute(alteration)
     with pytest.raises(IntegrityError):
-        SqliteKeyStore(database, MASTER).acquire("acme", [MIA], [scope(MIA)], [])
+        KeyStore(database, MASTER).acquire("acme", [MIA], [scope(MIA)], [])
 
 
 @pytest.mark.parametrize("table", ["holders", "scopes", "bucket_keys", "tenant_keys", "lookup_keys"])
 def test_sealed_values_swapped_between_rows_do_not_open(
-    database: CountingDatabase, store: SqliteKeyStore, table: str
+    database: CountingDatabase, store: KeyStore, table: str
 ) -> None:
     """Sealed values exchanged between any two rows of a table, of one tenant or of two, do not open."""
     people = [MIA, JON, SESSION]
@@ -263,22 +263,22 @@ def test_sealed_values_swapped_between_rows_do_not_open(
     for tenant in ("acme", "other"):
         for ref in people:
             with pytest.raises(IntegrityError):
-                SqliteKeyStore(database, MASTER).acquire(tenant, [ref], [scope(ref)], [])
+                KeyStore(database, MASTER).acquire(tenant, [ref], [scope(ref)], [])
 
 
-def test_a_sealed_value_does_not_open_in_another_table(database: CountingDatabase, store: SqliteKeyStore) -> None:
+def test_a_sealed_value_does_not_open_in_another_table(database: CountingDatabase, store: KeyStore) -> None:
     """A scope's key under the very same bucket key does not open as a bucket key's, nor the other way round."""
     store.acquire("acme", [MIA], [scope(MIA)], [])
     with database.write() as rows:
         (sealed,) = rows.execute("SELECT sealed FROM bucket_keys").fetchone()
         rows.execute("UPDATE lookup_keys SET sealed = ?", (sealed,))  # same key, same length, another table
     with pytest.raises(IntegrityError, match="look-up key"):
-        SqliteKeyStore(database, MASTER).acquire("acme", [MIA], [], [])
+        KeyStore(database, MASTER).acquire("acme", [MIA], [], [])
 
 
 def test_no_identifier_and_no_secret_is_on_disk(tmp_path: Path, database: CountingDatabase) -> None:
     """Nowhere in database, write-ahead log or index stands an identifier, a pseudonym or a key, in any usual form."""
-    store = SqliteKeyStore(database, MASTER)
+    store = KeyStore(database, MASTER)
     names = [f"Unmistakable.Person{number}@Example.ORG" for number in range(50)] + ["Zoë Überall-Ñandú"]
     people = [HolderRef("person", name) for name in names]
     sessions = [HolderRef("session", f"unmistakable-session-{number}") for number in range(20)]
@@ -313,7 +313,7 @@ def test_no_identifier_and_no_secret_is_on_disk(tmp_path: Path, database: Counti
         assert [needle for value in needles for needle in forms(value) if needle in disk] == []
 
 
-def test_nothing_secret_in_reprs(store: SqliteKeyStore) -> None:
+def test_nothing_secret_in_reprs(store: KeyStore) -> None:
     """No repr of what the store gives, or of what it is made of, shows a secret or an identifier."""
     grant = store.acquire("acme", [MIA], [scope(MIA)], [])
     with store._database.read() as rows:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import IntegrityError, Misconfigured, Unavailable
-from ledger.keys.database import KeyDatabase
+from ledger.keys.sqlite_database import SqliteDatabase
 
 
 @pytest.fixture
@@ -21,13 +21,13 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def database(path: Path) -> Iterator[KeyDatabase]:
-    made = KeyDatabase.create(path, busy_timeout_ms=100)
+def database(path: Path) -> Iterator[SqliteDatabase]:
+    made = SqliteDatabase.create(path, busy_timeout_ms=100)
     yield made
     made.close()
 
 
-def test_settings_are_passed(database: KeyDatabase) -> None:
+def test_settings_are_passed(database: SqliteDatabase) -> None:
     """Durability, forgetting and references are switched on in both connections, whatever the library's default."""
     expected = {"journal_mode": "wal", "synchronous": 2, "secure_delete": 1, "foreign_keys": 1, "temp_store": 2}
     for transaction in (database.read, database.write):
@@ -40,7 +40,7 @@ def test_the_files_are_private_whatever_the_umask(path: Path) -> None:
     """Database, write-ahead log and its index have mode 0600."""
     before = os.umask(0)
     try:
-        database = KeyDatabase.create(path)
+        database = SqliteDatabase.create(path)
     finally:
         os.umask(before)
     modes = {each.name: each.stat().st_mode & 0o777 for each in path.parent.iterdir()}
@@ -48,26 +48,26 @@ def test_the_files_are_private_whatever_the_umask(path: Path) -> None:
     database.close()
 
 
-def test_a_file_open_to_others_is_refused(database: KeyDatabase, path: Path) -> None:
+def test_a_file_open_to_others_is_refused(database: SqliteDatabase, path: Path) -> None:
     """A key store that others can read is not opened."""
     path.chmod(0o640)
     with pytest.raises(Misconfigured, match="mode 0600"):
-        KeyDatabase.open(path)
+        SqliteDatabase.open(path)
 
 
 def test_an_absent_store_is_not_made_by_opening(path: Path) -> None:
     """Opening never makes an empty store in place of a lost one."""
     with pytest.raises(Misconfigured, match="cannot open"):
-        KeyDatabase.open(path)
+        SqliteDatabase.open(path)
     assert not path.exists()
 
 
-def test_an_existing_store_is_not_made_again(database: KeyDatabase, path: Path) -> None:
+def test_an_existing_store_is_not_made_again(database: SqliteDatabase, path: Path) -> None:
     """Creating over a store is refused and changes nothing."""
     with database.write() as rows:
         rows.execute("INSERT INTO meta VALUES ('x', 'y')")
     with pytest.raises(Misconfigured, match="already"):
-        KeyDatabase.create(path)
+        SqliteDatabase.create(path)
     with database.read() as rows:
         assert rows.execute("SELECT value FROM meta WHERE name = 'x'").fetchone() == ("y",)
 
@@ -76,18 +76,18 @@ def test_what_a_crash_left_without_schema_is_finished(path: Path) -> None:
     """An empty file, as a crash in `create` leaves it, is refused by `open` and finished by `create`."""
     path.touch(0o600)
     with pytest.raises(Misconfigured, match="without its schema"):
-        KeyDatabase.open(path)
-    KeyDatabase.create(path).close()
-    KeyDatabase.open(path).close()
+        SqliteDatabase.open(path)
+    SqliteDatabase.create(path).close()
+    SqliteDatabase.open(path).close()
 
 
 @pytest.mark.parametrize("version", ["2", "0", "x"])
-def test_another_schema_is_refused(database: KeyDatabase, path: Path, version: str) -> None:
+def test_another_schema_is_refused(database: SqliteDatabase, path: Path, version: str) -> None:
     """A store of a newer (or no known) schema is refused with both versions."""
     with database.write() as rows:
         rows.execute("UPDATE meta SET value = ? WHERE name = 'schema_version'", (version,))
     with pytest.raises(Misconfigured, match=f"schema {version}, this build knows 1"):
-        KeyDatabase.open(path)
+        SqliteDatabase.open(path)
 
 
 def test_a_file_that_is_no_database_is_damage(path: Path) -> None:
@@ -95,10 +95,10 @@ def test_a_file_that_is_no_database_is_damage(path: Path) -> None:
     path.write_bytes(b"not a database, but long enough to look at: " * 100)
     path.chmod(0o600)
     with pytest.raises(IntegrityError, match="NOTADB"):
-        KeyDatabase.open(path)
+        SqliteDatabase.open(path)
 
 
-def test_a_write_that_raises_has_not_happened(database: KeyDatabase) -> None:
+def test_a_write_that_raises_has_not_happened(database: SqliteDatabase) -> None:
     """Everything in a block that raises is undone, and the next block works."""
 
     def raises() -> None:
@@ -112,7 +112,7 @@ def test_a_write_that_raises_has_not_happened(database: KeyDatabase) -> None:
         assert rows.execute("SELECT count(*) FROM meta WHERE name = 'x'").fetchone() == (0,)
 
 
-def test_a_read_is_one_snapshot(database: KeyDatabase) -> None:
+def test_a_read_is_one_snapshot(database: SqliteDatabase) -> None:
     """What is committed while a read goes on does not show in it."""
     with database.read() as rows:
         before = rows.execute("SELECT count(*) FROM meta").fetchone()
@@ -123,7 +123,7 @@ def test_a_read_is_one_snapshot(database: KeyDatabase) -> None:
         assert rows.execute("SELECT count(*) FROM meta").fetchone() != before
 
 
-def test_a_busy_store_is_unavailable(database: KeyDatabase, path: Path) -> None:
+def test_a_busy_store_is_unavailable(database: SqliteDatabase, path: Path) -> None:
     """A write that cannot begin within its time is `Unavailable`, to be tried again; reads go on."""
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -138,7 +138,7 @@ def test_a_busy_store_is_unavailable(database: KeyDatabase, path: Path) -> None:
         rows.execute("INSERT INTO meta VALUES ('x', 'y')")
 
 
-def test_a_broken_constraint_is_damage(database: KeyDatabase) -> None:
+def test_a_broken_constraint_is_damage(database: SqliteDatabase) -> None:
     """A row that contradicts the schema is an integrity error, and nothing of its transaction stays."""
     with pytest.raises(IntegrityError, match="FOREIGNKEY"):
         with database.write() as rows:
@@ -147,7 +147,7 @@ def test_a_broken_constraint_is_damage(database: KeyDatabase) -> None:
         assert rows.execute("SELECT count(*) FROM bucket_keys").fetchone() == (0,)
 
 
-def test_a_full_disk_is_unavailable_and_undone(database: KeyDatabase) -> None:
+def test_a_full_disk_is_unavailable_and_undone(database: SqliteDatabase) -> None:
     """When no page can be added the write is `Unavailable`, undone, and the store works again with room."""
     with database.write() as rows:
         pages = rows.execute("PRAGMA page_count").fetchone()[0]
@@ -166,11 +166,11 @@ def test_two_first_openers_make_one_store(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path\n"
         "from ledger.errors import Misconfigured\n"
-        "from ledger.keys.database import KeyDatabase\n"
+        "from ledger.keys.sqlite_database import SqliteDatabase\n"
         "print('ready', flush=True); sys.stdin.readline(); path = Path(sys.argv[1])\n"
-        "try:\n    KeyDatabase.create(path).close(); print('made')\n"
+        "try:\n    SqliteDatabase.create(path).close(); print('made')\n"
         "except Misconfigured: print('refused')\n"
-        "KeyDatabase.open(path).close()\n"
+        "SqliteDatabase.open(path).close()\n"
     )
     for turn in range(5):
         racers = [
