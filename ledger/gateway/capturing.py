@@ -17,10 +17,10 @@ A content is redacted with the numbers of its correlation (else its session, els
 investigator can follow a value through a story. The numbers come from a keyed hash, not from counting: every gateway
 gives a value the same one, now and after a restart.
 
-Evidence is never refused: that a vendor was given what it may not have, that a request to a model names no vendor though
-only some may have such data, or that data was declared too low, is a finding of its own beside the event, of rule
-`policy.vendor`, `policy.vendor_unknown` or `policy.classification`. It is the same however often the event comes: its
-id is derived from the event's, and it says nothing that depends on the policy, which stands in the event.
+Evidence is never refused: that a vendor was given what it may not have, that a request to a model names no vendor
+though only some may have such data, or that data was declared too low, is a finding of its own beside the event, of
+rule `policy.vendor`, `policy.vendor_unknown` or `policy.classification`. It is the same however often the event comes:
+its id is derived from the event's, and it says nothing that depends on the policy, which stands in the event.
 """
 
 from __future__ import annotations
