@@ -101,6 +101,7 @@ class RequestFields(Envelope, total=False):
     output: Body | None
     reasoning: Body | None
     error_text: Body | None
+    attributes: Body | None
 
 
 class ToolCallFields(Envelope, total=False):
@@ -125,6 +126,7 @@ class ToolCallFields(Envelope, total=False):
     parameters: Body | None
     result: Body | None
     error_text: Body | None
+    attributes: Body | None
 
 
 class ChangeFields(Envelope, total=False):

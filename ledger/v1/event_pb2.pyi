@@ -497,7 +497,7 @@ class PolicyDecision(_message.Message):
     def __init__(self, verdict: _Optional[_Union[Verdict, str]] = ..., policy_id: _Optional[str] = ..., policy_revision: _Optional[str] = ..., rule: _Optional[str] = ...) -> None: ...
 
 class AiRequest(_message.Message):
-    __slots__ = ("operation", "vendor", "model_requested", "model_answered", "region", "region_source", "endpoint_tier", "deployment", "vendor_account", "vendor_project", "provider_request_id", "store_requested", "prompts", "temperature", "top_p", "tokens_max", "seed", "parameters", "retrieved", "finish_reason_raw", "finish_reason", "tokens_in", "tokens_out", "tokens_cached", "tokens_reasoning", "latency_ms", "time_to_first_token_ms", "cost_nanos", "currency", "streamed", "error_class", "guardrails", "output_delivered", "system_instructions", "input", "variables", "tool_definitions", "output", "reasoning", "error_text")
+    __slots__ = ("operation", "vendor", "model_requested", "model_answered", "region", "region_source", "endpoint_tier", "deployment", "vendor_account", "vendor_project", "provider_request_id", "store_requested", "prompts", "temperature", "top_p", "tokens_max", "seed", "parameters", "retrieved", "finish_reason_raw", "finish_reason", "tokens_in", "tokens_out", "tokens_cached", "tokens_reasoning", "latency_ms", "time_to_first_token_ms", "cost_nanos", "currency", "streamed", "error_class", "guardrails", "output_delivered", "system_instructions", "input", "variables", "tool_definitions", "output", "reasoning", "error_text", "attributes")
     OPERATION_FIELD_NUMBER: _ClassVar[int]
     VENDOR_FIELD_NUMBER: _ClassVar[int]
     MODEL_REQUESTED_FIELD_NUMBER: _ClassVar[int]
@@ -538,6 +538,7 @@ class AiRequest(_message.Message):
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
     REASONING_FIELD_NUMBER: _ClassVar[int]
     ERROR_TEXT_FIELD_NUMBER: _ClassVar[int]
+    ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
     operation: AiOperation
     vendor: str
     model_requested: str
@@ -578,7 +579,8 @@ class AiRequest(_message.Message):
     output: Content
     reasoning: Content
     error_text: Content
-    def __init__(self, operation: _Optional[_Union[AiOperation, str]] = ..., vendor: _Optional[str] = ..., model_requested: _Optional[str] = ..., model_answered: _Optional[str] = ..., region: _Optional[str] = ..., region_source: _Optional[str] = ..., endpoint_tier: _Optional[str] = ..., deployment: _Optional[str] = ..., vendor_account: _Optional[str] = ..., vendor_project: _Optional[str] = ..., provider_request_id: _Optional[str] = ..., store_requested: _Optional[bool] = ..., prompts: _Optional[_Iterable[_Union[PromptUse, _Mapping]]] = ..., temperature: _Optional[float] = ..., top_p: _Optional[float] = ..., tokens_max: _Optional[int] = ..., seed: _Optional[int] = ..., parameters: _Optional[_Iterable[_Union[NamedNumber, _Mapping]]] = ..., retrieved: _Optional[_Iterable[_Union[RetrievedDocument, _Mapping]]] = ..., finish_reason_raw: _Optional[str] = ..., finish_reason: _Optional[_Union[FinishReason, str]] = ..., tokens_in: _Optional[int] = ..., tokens_out: _Optional[int] = ..., tokens_cached: _Optional[int] = ..., tokens_reasoning: _Optional[int] = ..., latency_ms: _Optional[int] = ..., time_to_first_token_ms: _Optional[int] = ..., cost_nanos: _Optional[int] = ..., currency: _Optional[str] = ..., streamed: _Optional[bool] = ..., error_class: _Optional[str] = ..., guardrails: _Optional[_Iterable[_Union[GuardrailResult, _Mapping]]] = ..., output_delivered: _Optional[_Union[Delivery, str]] = ..., system_instructions: _Optional[_Union[Content, _Mapping]] = ..., input: _Optional[_Union[Content, _Mapping]] = ..., variables: _Optional[_Union[Content, _Mapping]] = ..., tool_definitions: _Optional[_Union[Content, _Mapping]] = ..., output: _Optional[_Union[Content, _Mapping]] = ..., reasoning: _Optional[_Union[Content, _Mapping]] = ..., error_text: _Optional[_Union[Content, _Mapping]] = ...) -> None: ...
+    attributes: Content
+    def __init__(self, operation: _Optional[_Union[AiOperation, str]] = ..., vendor: _Optional[str] = ..., model_requested: _Optional[str] = ..., model_answered: _Optional[str] = ..., region: _Optional[str] = ..., region_source: _Optional[str] = ..., endpoint_tier: _Optional[str] = ..., deployment: _Optional[str] = ..., vendor_account: _Optional[str] = ..., vendor_project: _Optional[str] = ..., provider_request_id: _Optional[str] = ..., store_requested: _Optional[bool] = ..., prompts: _Optional[_Iterable[_Union[PromptUse, _Mapping]]] = ..., temperature: _Optional[float] = ..., top_p: _Optional[float] = ..., tokens_max: _Optional[int] = ..., seed: _Optional[int] = ..., parameters: _Optional[_Iterable[_Union[NamedNumber, _Mapping]]] = ..., retrieved: _Optional[_Iterable[_Union[RetrievedDocument, _Mapping]]] = ..., finish_reason_raw: _Optional[str] = ..., finish_reason: _Optional[_Union[FinishReason, str]] = ..., tokens_in: _Optional[int] = ..., tokens_out: _Optional[int] = ..., tokens_cached: _Optional[int] = ..., tokens_reasoning: _Optional[int] = ..., latency_ms: _Optional[int] = ..., time_to_first_token_ms: _Optional[int] = ..., cost_nanos: _Optional[int] = ..., currency: _Optional[str] = ..., streamed: _Optional[bool] = ..., error_class: _Optional[str] = ..., guardrails: _Optional[_Iterable[_Union[GuardrailResult, _Mapping]]] = ..., output_delivered: _Optional[_Union[Delivery, str]] = ..., system_instructions: _Optional[_Union[Content, _Mapping]] = ..., input: _Optional[_Union[Content, _Mapping]] = ..., variables: _Optional[_Union[Content, _Mapping]] = ..., tool_definitions: _Optional[_Union[Content, _Mapping]] = ..., output: _Optional[_Union[Content, _Mapping]] = ..., reasoning: _Optional[_Union[Content, _Mapping]] = ..., error_text: _Optional[_Union[Content, _Mapping]] = ..., attributes: _Optional[_Union[Content, _Mapping]] = ...) -> None: ...
 
 class PromptUse(_message.Message):
     __slots__ = ("prompt_id", "revision", "role", "template_sha256")
@@ -635,7 +637,7 @@ class GuardrailResult(_message.Message):
     def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, str]] = ...) -> None: ...
 
 class ToolCall(_message.Message):
-    __slots__ = ("tool", "version", "provider", "destination", "region", "call_id", "requested_by_event_id", "side_effect", "outcome", "grant_id", "approval", "data_classes_sent", "external_effect_id", "latency_ms", "error_class", "intent", "parameters", "result", "error_text")
+    __slots__ = ("tool", "version", "provider", "destination", "region", "call_id", "requested_by_event_id", "side_effect", "outcome", "grant_id", "approval", "data_classes_sent", "external_effect_id", "latency_ms", "error_class", "intent", "parameters", "result", "error_text", "attributes")
     TOOL_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     PROVIDER_FIELD_NUMBER: _ClassVar[int]
@@ -655,6 +657,7 @@ class ToolCall(_message.Message):
     PARAMETERS_FIELD_NUMBER: _ClassVar[int]
     RESULT_FIELD_NUMBER: _ClassVar[int]
     ERROR_TEXT_FIELD_NUMBER: _ClassVar[int]
+    ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
     tool: str
     version: str
     provider: str
@@ -674,7 +677,8 @@ class ToolCall(_message.Message):
     parameters: Content
     result: Content
     error_text: Content
-    def __init__(self, tool: _Optional[str] = ..., version: _Optional[str] = ..., provider: _Optional[str] = ..., destination: _Optional[str] = ..., region: _Optional[str] = ..., call_id: _Optional[str] = ..., requested_by_event_id: _Optional[bytes] = ..., side_effect: _Optional[_Union[SideEffect, str]] = ..., outcome: _Optional[_Union[ToolOutcome, str]] = ..., grant_id: _Optional[str] = ..., approval: _Optional[_Union[Approval, _Mapping]] = ..., data_classes_sent: _Optional[_Iterable[_Union[Classification, str]]] = ..., external_effect_id: _Optional[_Union[Content, _Mapping]] = ..., latency_ms: _Optional[int] = ..., error_class: _Optional[str] = ..., intent: _Optional[_Union[Content, _Mapping]] = ..., parameters: _Optional[_Union[Content, _Mapping]] = ..., result: _Optional[_Union[Content, _Mapping]] = ..., error_text: _Optional[_Union[Content, _Mapping]] = ...) -> None: ...
+    attributes: Content
+    def __init__(self, tool: _Optional[str] = ..., version: _Optional[str] = ..., provider: _Optional[str] = ..., destination: _Optional[str] = ..., region: _Optional[str] = ..., call_id: _Optional[str] = ..., requested_by_event_id: _Optional[bytes] = ..., side_effect: _Optional[_Union[SideEffect, str]] = ..., outcome: _Optional[_Union[ToolOutcome, str]] = ..., grant_id: _Optional[str] = ..., approval: _Optional[_Union[Approval, _Mapping]] = ..., data_classes_sent: _Optional[_Iterable[_Union[Classification, str]]] = ..., external_effect_id: _Optional[_Union[Content, _Mapping]] = ..., latency_ms: _Optional[int] = ..., error_class: _Optional[str] = ..., intent: _Optional[_Union[Content, _Mapping]] = ..., parameters: _Optional[_Union[Content, _Mapping]] = ..., result: _Optional[_Union[Content, _Mapping]] = ..., error_text: _Optional[_Union[Content, _Mapping]] = ..., attributes: _Optional[_Union[Content, _Mapping]] = ...) -> None: ...
 
 class Approval(_message.Message):
     __slots__ = ("approver", "verdict", "decided_at")

@@ -1,0 +1,98 @@
+"""OpenTelemetry's semantic conventions for generative AI, as they are now.
+
+Spans carry `gen_ai.provider.name` and, where content is captured, `gen_ai.input.messages`, `gen_ai.output.messages` and
+`gen_ai.system_instructions`: JSON as text on a span, structured on a log record. Instrumentation that uploads contents
+instead writes where to, under the same name with `_ref` behind.
+"""
+
+from __future__ import annotations
+
+from ledger.otlp.reading import Convention, Row
+from ledger.otlp.record import Found, Record
+from ledger.otlp.values import Value, count_of, integer_of, number_of, structure, text_of, texts_of, truth_of
+
+INPUT, OUTPUT, INSTRUCTIONS = "request.input", "request.output", "request.system_instructions"
+REFERENCE = "reference:"
+"""In front of the path of a content that is kept elsewhere."""
+
+PARAMETERS = (
+    ("frequency_penalty", "gen_ai.request.frequency_penalty"),
+    ("presence_penalty", "gen_ai.request.presence_penalty"),
+    ("top_k", "gen_ai.request.top_k"),
+    ("choice_count", "gen_ai.request.choice.count"),
+    ("embedding_dimensions", "gen_ai.embeddings.dimension.count"),
+    ("retrieval_top_k", "gen_ai.retrieval.top_k"),
+    ("tokens_cache_write", "gen_ai.usage.cache_write.input_tokens"),
+    ("tokens_cache_write", "gen_ai.usage.cache_creation.input_tokens"),
+)
+"""Numbers that have no field of their own: the name they get, and their attribute."""
+
+
+def json_of(value: Value) -> Value:
+    """A content: a structure, or what a text of JSON says; None where it is empty."""
+    found = structure(value, 64)
+    return None if found in ("", [], {}) else found
+
+
+def first_text(value: Value) -> str | None:
+    """The first of a list of texts."""
+    texts = texts_of(value)
+    return texts[0] if texts else None
+
+
+def milliseconds(value: Value) -> int | None:
+    """Seconds, as milliseconds."""
+    seconds = number_of(value)
+    return round(seconds * 1_000) if seconds is not None and 0 <= seconds < 2**53 else None
+
+
+def _more(record: Record, found: Found) -> None:
+    attributes = record.attributes
+    for name, attribute in PARAMETERS:
+        if attribute in attributes:
+            found.give(f"request.parameters:{name}", number_of(attributes[attribute]), attribute)
+    variables = dict(record.under("gen_ai.prompt.variable."))
+    if variables:
+        found.give("request.variables", variables, "gen_ai.prompt.variable.")
+
+
+GEN_AI = Convention(
+    "OpenTelemetry GenAI",
+    frozenset({"gen_ai"}),
+    (
+        Row("request.vendor", "gen_ai.provider.name", text_of),
+        Row("request.model_requested", "gen_ai.request.model", text_of),
+        Row("request.model_answered", "gen_ai.response.model", text_of),
+        Row("request.provider_request_id", "gen_ai.response.id", text_of),
+        Row("request.temperature", "gen_ai.request.temperature", number_of),
+        Row("request.top_p", "gen_ai.request.top_p", number_of),
+        Row("request.tokens_max", "gen_ai.request.max_tokens", count_of),
+        Row("request.seed", "gen_ai.request.seed", integer_of),
+        Row("request.finish_reason_raw", "gen_ai.response.finish_reasons", first_text),
+        Row("request.tokens_in", "gen_ai.usage.input_tokens", count_of),
+        Row("request.tokens_out", "gen_ai.usage.output_tokens", count_of),
+        Row("request.tokens_cached", "gen_ai.usage.cache_read.input_tokens", count_of),
+        Row("request.tokens_reasoning", "gen_ai.usage.reasoning.output_tokens", count_of),
+        Row("request.streamed", "gen_ai.request.stream", truth_of),
+        Row("request.time_to_first_token_ms", "gen_ai.response.time_to_first_chunk", milliseconds),
+        Row("request.prompt.id", "gen_ai.prompt.name", text_of),
+        Row("request.prompt.revision", "gen_ai.prompt.version", text_of),
+        Row(INSTRUCTIONS, "gen_ai.system_instructions", json_of),
+        Row(INPUT, "gen_ai.input.messages", json_of),
+        Row(OUTPUT, "gen_ai.output.messages", json_of),
+        Row("request.tool_definitions", "gen_ai.tool.definitions", json_of),
+        Row(REFERENCE + INSTRUCTIONS, "gen_ai.system_instructions_ref", text_of),
+        Row(REFERENCE + INPUT, "gen_ai.input.messages_ref", text_of),
+        Row(REFERENCE + OUTPUT, "gen_ai.output.messages_ref", text_of),
+        Row(REFERENCE + "request.tool_definitions", "gen_ai.tool.definitions_ref", text_of),
+        Row("tool_call.tool", "gen_ai.tool.name", text_of),
+        Row("tool_call.call_id", "gen_ai.tool.call.id", text_of),
+        Row("tool_call.parameters", "gen_ai.tool.call.arguments", json_of),
+        Row("tool_call.result", "gen_ai.tool.call.result", json_of),
+        Row("actor.agent", "gen_ai.agent.name", text_of),
+        Row("actor.agent", "gen_ai.agent.id", text_of),
+        Row("actor.agent_version", "gen_ai.agent.version", text_of),
+        Row("story.session_id", "gen_ai.conversation.id", text_of),
+    ),
+    _more,
+)

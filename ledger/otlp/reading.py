@@ -1,0 +1,61 @@
+"""How a convention is written down: rows of (our field, its attribute, how the value is read), and what needs more.
+
+A convention is asked only about records that carry one of its `heads`, the first part of an attribute's key. Its `more`
+comes before its rows: it reads what a row cannot (families of numbered attributes, JSON inside a value).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ledger.otlp.record import Found, Record
+from ledger.otlp.values import Value
+
+Read = Callable[[Value], Value]
+"""None where the value is not what the field takes."""
+
+
+class Row(NamedTuple):
+    """One attribute of a convention, and the field that it fills. `derived`: the field is inferred from it."""
+
+    path: str
+    attribute: str
+    read: Read
+    derived: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Convention:
+    """A way of writing attributes. `rows` stand in the order of their precedence."""
+
+    name: str
+    heads: frozenset[str]
+    rows: Sequence[Row]
+    more: Callable[[Record, Found], None] | None = None
+
+    def read(self, record: Record, found: Found) -> None:
+        """Adds what the record says in this convention."""
+        if self.heads.isdisjoint(record.heads):
+            return
+        if self.more is not None:
+            self.more(record, found)
+        attributes = record.attributes
+        body = f"{found.kind}."
+        for path, attribute, read, derived in self.rows:
+            if attribute in attributes and path not in found.values and _belongs(path, body):
+                value = read(attributes[attribute])
+                if value is None:
+                    if attributes[attribute] not in ("", [], {}):
+                        found.misfits[attribute] = attributes[attribute]
+                else:
+                    found.give(path, value, attribute, derived=derived)
+
+
+_BODIES = ("request.", "tool_call.")
+
+
+def _belongs(path: str, body: str) -> bool:
+    """Whether a path is of this body or of the envelope."""
+    return path.startswith(body) or not path.startswith(_BODIES)
