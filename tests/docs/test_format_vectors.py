@@ -257,11 +257,21 @@ def test_shards_and_derived_ids() -> None:
     for each in given["shards"]:
         assert struct.unpack(">Q", sha256(raw(each["event_id"]))[:8])[0] % each["count"] == each["shard"]
     for each in given["derived_event_ids"]:
-        hashed = sha256(sized("audit-ledger/derived-event-id/v1"), *map(sized, each["parts"]))
-        bits = int.from_bytes(hashed[:10], "big") >> 6
-        high = each["time_ms"] << 16 | 8 << 12 | bits >> 62
-        low = 0b10 << 62 | bits & (2**62 - 1)
-        assert struct.pack(">QQ", high, low) == raw(each["event_id"])
+        assert _derived(each["time_ms"], *each["parts"]) == raw(each["event_id"])
+    for each in given["span_event_ids"]:
+        trace_id, span_id = raw(each["trace_id"]), raw(each["span_id"])
+        hashed = sha256(sized("audit-ledger/otlp-place/v1"), sized(each["tenant"]), trace_id)
+        place = int.from_bytes(hashed[:8], "big") >> 28
+        parts = ("otlp", each["tenant"], trace_id, span_id, "traces", "")
+        assert _derived(place, *parts) == raw(each["event_id"])
+
+
+def _derived(time_ms: int, *parts: str | bytes) -> bytes:
+    hashed = sha256(sized("audit-ledger/derived-event-id/v1"), *map(sized, parts))
+    bits = int.from_bytes(hashed[:10], "big") >> 6
+    high = time_ms << 16 | 8 << 12 | bits >> 62
+    low = 0b10 << 62 | bits & (2**62 - 1)
+    return struct.pack(">QQ", high, low)
 
 
 def test_the_document_names_every_field_and_slot() -> None:

@@ -28,6 +28,7 @@ from ledger.keys.provider import Grant, Holder, HolderRef, Scope, ScopeRef
 from ledger.keys.sealing import row_identity, seal
 from ledger.log.framing import frame
 from ledger.log.interface import Record, record_digest
+from ledger.otlp.ids import event_id_of
 from ledger.receipt import RECEIPT, Receipt, ReceiptEntry, join
 from ledger.record.assemble import ContentLimits, Reception, assemble, digest_of, needs
 from ledger.record.capture import Capture
@@ -226,6 +227,15 @@ def log_vectors(event_record: bytes, entry: ReceiptEntry) -> Vectors:
         "derived_event_ids": [
             {"time_ms": time_ms, "parts": parts, "event_id": derived_event_id(time_ms, *parts)}
             for time_ms, parts in ((0, ["a"]), (RECEIVED_US // 1000, ["a", "b"]), (RECEIVED_US // 1000, ["ab", ""]))
+        ],
+        "span_event_ids": [
+            {
+                "tenant": "acme",
+                "trace_id": trace_id,
+                "span_id": span_id,
+                "event_id": event_id_of("acme", trace_id, span_id),
+            }
+            for trace_id, span_id in ((bytes(range(1, 17)), bytes(range(1, 9))), (bits("trace", 16), bits("span", 8)))
         ],
     }
 
