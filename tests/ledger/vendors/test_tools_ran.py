@@ -1,0 +1,70 @@
+"""Tools that ran, as events that the ledger takes."""
+
+from __future__ import annotations
+
+from ledger.client.builders import request
+from ledger.record.translate import translate
+from ledger.v1 import event_pb2 as pb
+from ledger.vendors import Answered, Asked, ToolRan, answered_fields, asked_fields, results_seen, runs_at_vendor
+
+STORY = {"session_id": "s-1", "user": "mia"}
+RAN = ToolRan("c1", "find_order", '{"order_id":"1001"}', [{"type": "text", "text": "on its way"}])
+
+
+def test_a_result_seen_claims_no_more_than_was_seen() -> None:
+    """Of a tool's result in a request, neither time nor outcome nor who ran it is claimed, and it is called derived."""
+    (event,) = results_seen([RAN], "openai", STORY)
+    assert not event.HasField("occurred_at")
+    assert event.tool_call.outcome == pb.TOOL_OUTCOME_UNSPECIFIED
+    assert event.tool_call.provider == ""
+    assert list(event.derived_fields) == ["event_id", "tool_call"]
+    assert (event.tool_call.tool, event.tool_call.call_id) == ("find_order", "c1")
+    assert (event.tool_call.parameters.text, event.tool_call.result.text) == ('{"order_id":"1001"}', "on its way")
+    assert translate(event).kind == "tool_call"
+
+
+def test_a_result_seen_twice_is_one_event() -> None:
+    """The same result sent again gives the same event to the byte; as history it gives none."""
+    (first,) = results_seen([RAN], "openai", STORY)
+    (again,) = results_seen([RAN], "openai", dict(STORY))
+    assert first == again
+    old = ToolRan(RAN.call_id, RAN.tool, RAN.arguments, RAN.result, is_new=False)
+    assert list(results_seen([old], "openai", STORY)) == []
+
+
+def test_results_that_differ_are_different_events() -> None:
+    """Another result, another conversation, or the same call made twice without ids: other events."""
+    other = ToolRan("c1", "find_order", RAN.arguments, "lost")
+    unnamed = ToolRan("", "find_order", RAN.arguments, "on its way")
+    events = [
+        *results_seen([RAN], "openai", STORY),
+        *results_seen([RAN], "openai", {**STORY, "session_id": "s-2"}),
+        *results_seen([other], "openai", STORY),
+        *results_seen([unnamed, unnamed], "openai", STORY),
+    ]
+    assert len({event.event_id for event in events}) == 5
+
+
+def test_what_the_service_says_of_the_outcome_is_kept() -> None:
+    """A result that is said to be an error is one."""
+    (event,) = results_seen([ToolRan("c1", "t", None, "boom", "error")], "anthropic", STORY)
+    assert event.tool_call.outcome == pb.TOOL_OUTCOME_ERROR
+
+
+def test_a_run_at_the_vendor_names_its_request() -> None:
+    """What the vendor ran is its own event, asked for by the request, with an id made from the request's."""
+    asked = request(vendor="openai")
+    ran = ToolRan("ws_1", "web_search", {"query": "x"}, None, "ok", at_vendor=True)
+    (event,) = runs_at_vendor([RAN, ran], "openai", STORY, asked)
+    assert event.tool_call.requested_by_event_id == asked.event_id
+    assert event.tool_call.provider == "openai"
+    assert list(runs_at_vendor([RAN, ran], "openai", STORY, asked)) == [event]
+    assert translate(event).kind == "tool_call"
+
+
+def test_words_that_no_name_can_hold_are_left_out() -> None:
+    """A vendor's word that is too long or of several lines costs the field, not the event."""
+    answered = Answered(model="x" * 300, finish_raw="a\nb", error_class="one two three four five six seven eight nine")
+    event = request(**asked_fields(Asked(model="gpt-4o", input="hi")), **answered_fields(answered))
+    assert translate(event).body["model_requested"] == "gpt-4o"
+    assert event.request.model_answered == event.request.finish_reason_raw == event.request.error_class == ""
