@@ -1,8 +1,10 @@
 """Google: `…/models/{model}:generateContent` and `:streamGenerateContent?alt=sse`, on Vertex AI's path and on Gemini's.
 
 Vertex AI: `/v1/projects/{project}/locations/{location}/publishers/google/models/{model}:…` (also `v1beta1`).
-Gemini API: `/v1beta/models/{model}:…`. Shapes: `google.genai.types.GenerateContentResponse` of the vendor's client, in
-the camel case of the wire; errors as `google.rpc.Status` in JSON, which its `APIError` reads.
+Gemini API: `/v1beta/models/{model}:…`. `/token` stands for Google's OAuth token endpoint.
+
+Shapes: `google.genai.types.GenerateContentResponse` of the vendor's client, in the camel case of the wire; errors as
+`google.rpc.Status` in JSON, which its `APIError` reads.
 """
 
 from __future__ import annotations
@@ -26,8 +28,13 @@ GEMINI = "/{version:v1|v1beta}/models/{model}:{method}"
 
 
 def routes() -> list[web.RouteDef]:
-    """Both paths."""
-    return [web.post(VERTEX, generate), web.post(GEMINI, generate)]
+    """Both paths, and where a service account's assertion becomes an access token."""
+    return [web.post(VERTEX, generate), web.post(GEMINI, generate), web.post("/token", token)]
+
+
+async def token(request: web.Request) -> web.StreamResponse:
+    """An access token for whoever asks (RFC 7523)."""
+    return web.json_response({"access_token": secrets.token_urlsafe(32), "expires_in": 3599, "token_type": "Bearer"})
 
 
 async def generate(request: web.Request) -> web.StreamResponse:

@@ -10,7 +10,6 @@ import base64
 import gzip
 import io
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,20 +38,12 @@ from tests.vendors import (
     openai_chat,
     openai_responses,
 )
-from tests.vendors.serving import Loopback, serving
+from tests.vendors.serving import Loopback
 from tests.vendors.turns import ANSWER, CUT, INVALID, OVERLOADED, PLAIN, TOOL, Turn
 
 ANSWERED = [Turn.ASK_TOOL, Turn.ANSWER, Turn.PLAIN]
 RESPONSE_EVENT: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
 MESSAGE_EVENT: TypeAdapter[Any] = TypeAdapter(RawMessageStreamEvent)
-
-
-@pytest.fixture(scope="module")
-def vendor() -> Iterator[Loopback]:
-    """All wire formats on one port, as their paths differ."""
-    groups = (openai_chat, openai_responses, azure_api, anthropic_api, google_api, bedrock_api)
-    with serving(*(group.routes() for group in groups)) as loopback:
-        yield loopback
 
 
 def invented(model: BaseModel, path: str = "") -> list[str]:
