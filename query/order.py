@@ -11,12 +11,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from query.call_ids import asked_for
 from query.evidence import SealedEvent
 
 Ending = Literal["single", "completed", "failed", "cancelled", "never_ended"]
@@ -180,23 +180,9 @@ def _calls_in_outputs(drafts: Sequence[Draft]) -> Mapping[tuple[str | None, str]
     """(session, call id) to the step whose answer named it. Only what was opened can be looked into."""
     found: dict[tuple[str | None, str], int] = {}
     for at, draft in enumerate(drafts):
-        for event in draft.events:
+        for event in draft.all_events:
             output = event.content("output")
-            if event.kind != "request" or output is None or output.text is None or "tool_calls" not in output.text:
-                continue
-            for call_id in _call_ids(output.text):
-                found.setdefault((event.values["session_id"], call_id), at)
+            if event.kind == "request" and output is not None and output.text is not None:
+                for call_id in asked_for(output.text):
+                    found.setdefault((draft.head.values["session_id"], call_id), at)
     return found
-
-
-def _call_ids(output: str) -> Iterator[str]:
-    """The ids of tool calls in an answer of OpenAI's chat format."""
-    try:
-        answer = json.loads(output)
-    except (ValueError, RecursionError):
-        return
-    for message in answer if isinstance(answer, list) else [answer]:
-        calls = message.get("tool_calls") if isinstance(message, dict) else None
-        for call in calls if isinstance(calls, list) else []:
-            if isinstance(call, dict) and isinstance(call.get("id"), str):
-                yield call["id"]
