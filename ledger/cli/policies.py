@@ -168,6 +168,7 @@ def _table(checked: Policy, tenant: str) -> list[dict[str, str]]:
                     "mode": found.mode,
                     "retention": found.retention.name,
                     "vendors": "any" if found.vendors is None else ", ".join(sorted(found.vendors)) or "none",
+                    "in flight": found.in_flight,
                     "rule": found.rule,
                 }
             )

@@ -20,7 +20,8 @@ gives a value the same one, now and after a restart.
 Evidence is never refused: that a vendor was given what it may not have, that a request to a model names no vendor
 though only some may have such data, or that data was declared too low, is a finding of its own beside the event, of
 rule `policy.vendor`, `policy.vendor_unknown` or `policy.classification`. It is the same however often the event comes:
-its id is derived from the event's, and it says nothing that depends on the policy, which stands in the event.
+its id is derived from the event's, and it says nothing that depends on the policy, which stands in the event. A request
+that a policy refused before it left, and to which nobody answered, was given to no vendor.
 """
 
 from __future__ import annotations
@@ -206,13 +207,21 @@ def _findings(
     found = []
     vendor = _vendor(submission)
     rulings = tuple(rulings)
-    if any(not ruling.allows(vendor) for ruling in rulings):
+    if _was_refused(submission):
+        pass
+    elif any(not ruling.allows(vendor) for ruling in rulings):
         found.append(_finding("vendor", pb.SEVERITY_HIGH, submission))
     elif vendor is None and submission.kind == "request" and any(ruling.vendors is not None for ruling in rulings):
         found.append(_finding("vendor_unknown", pb.SEVERITY_MEDIUM, submission))
     if any(_is_too_low(classes[slot], each) for slot, each in capture.contents.items() if not _is_identity(slot)):
         found.append(_finding("classification", pb.SEVERITY_MEDIUM, submission))
     return tuple(found)
+
+
+def _was_refused(submission: Submission) -> bool:
+    """Whether a policy refused it before it left: then no vendor was given anything, and none answered."""
+    refused: bool = submission.envelope["decision"] == "refuse"
+    return refused and not any(content.slot == "output" for content in submission.contents)
 
 
 def _is_too_low(declared: str, capture: ContentCapture) -> bool:

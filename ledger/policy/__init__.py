@@ -14,6 +14,6 @@ itself an event (a Change of `_org`).
 """
 
 from ledger.policy.document import parse_policy
-from ledger.policy.rules import MODES, Mode, Policy, RetentionClass, Rule, Ruling
+from ledger.policy.rules import IN_FLIGHT, MODES, InFlight, Mode, Policy, RetentionClass, Rule, Ruling
 
-__all__ = ["MODES", "Mode", "Policy", "RetentionClass", "Rule", "Ruling", "parse_policy"]
+__all__ = ["IN_FLIGHT", "MODES", "InFlight", "Mode", "Policy", "RetentionClass", "Rule", "Ruling", "parse_policy"]

@@ -13,6 +13,7 @@ mode = "redacted"              # full, redacted or metadata
 retention = "standard"         # a class of [retention]
 unclassified = "confidential"  # what data counts as that nobody classified
 # vendors = ["openai"]         # the only vendors that may receive data; without it, any
+# in_flight = "redact"         # what the recording proxy does before data leaves: allow (without it), redact, refuse
 
 [retention]                    # months kept after the month of receipt; 0: for ever
 standard = 24

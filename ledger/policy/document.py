@@ -8,6 +8,7 @@
     retention = "standard"
     unclassified = "confidential"    # what data counts as that nobody classified
     vendors = ["openai", "azure"]    # optional: the only vendors that may receive data
+    in_flight = "allow"              # optional: what the recording proxy does: allow, redact or refuse
 
     [retention]                      # months kept after the month of receipt; 0: for ever
     standard = 24
@@ -18,7 +19,7 @@
     tenants = ["clinic"]             # optional, as are kinds and classes: all of them; "_org" is the company's own log
     kinds = ["request", "tool_call"]
     classes = ["restricted"]
-    mode = "metadata"                # optional, as are retention and vendors: the default's
+    mode = "metadata"                # optional, as are retention, vendors and in_flight: the default's
     retention = "short"
     vendors = ["azure"]              # [] for none
 
@@ -37,7 +38,7 @@ from hashlib import sha256
 from typing import Any
 
 from ledger.errors import Misconfigured, Rejected
-from ledger.policy.rules import CLASSES, MODES, Mode, Policy, RetentionClass, Rule
+from ledger.policy.rules import CLASSES, IN_FLIGHT, MODES, InFlight, Mode, Policy, RetentionClass, Rule
 from ledger.record.names import name as payload_name
 from ledger.record.payload import KINDS
 from ledger.redaction.builtin import BUILTIN
@@ -90,7 +91,7 @@ class _Reader:
         retention = self._retention(self._table(tree["retention"], "retention"))
         classes = {each.name for each in retention}
         default = self._table(tree["default"], "default")
-        self._keys(default, {"mode", "retention", "unclassified"}, {"vendors"}, "default")
+        self._keys(default, {"mode", "retention", "unclassified"}, {"vendors", "in_flight"}, "default")
         rules = tree.get("rules", [])
         if not isinstance(rules, list) or len(rules) > RULES_MAX:
             raise self._wrong("rules", f"at most {RULES_MAX} tables [[rules]]", rules)
@@ -111,6 +112,7 @@ class _Reader:
                 mode=self._mode(default["mode"], "default.mode"),
                 retention=self._one_of(default["retention"], "default.retention", sorted(classes)),
                 vendors=self._vendors(default, "default"),
+                in_flight=self._in_flight(default, "default"),
             ),
             read,
             retention,
@@ -130,7 +132,7 @@ class _Reader:
             raise Misconfigured(f"{self._where}: {error}") from None
 
     def _rule(self, tree: dict[str, Any], at: str, retention: set[str]) -> Rule:
-        self._keys(tree, {"name"}, {"tenants", "kinds", "classes", "mode", "retention", "vendors"}, at)
+        self._keys(tree, {"name"}, {"tenants", "kinds", "classes", "mode", "retention", "vendors", "in_flight"}, at)
         name = self._text(tree["name"], f"{at}.name")
         if name == "default":
             raise self._wrong(f"{at}.name", "another name; the default has this one", name)
@@ -142,6 +144,7 @@ class _Reader:
             self._mode(tree["mode"], f"{at}.mode") if "mode" in tree else None,
             self._one_of(tree["retention"], f"{at}.retention", sorted(retention)) if "retention" in tree else None,
             self._vendors(tree, at),
+            self._in_flight(tree, at),
         )
 
     def _retention(self, tree: dict[str, Any]) -> tuple[RetentionClass, ...]:
@@ -160,6 +163,14 @@ class _Reader:
         if tree.get("vendors") == []:
             return frozenset()
         return self._set(tree, at, "vendors", self._text)
+
+    def _in_flight(self, tree: dict[str, Any], at: str) -> InFlight | None:
+        if "in_flight" not in tree:
+            return None
+        for each in IN_FLIGHT:
+            if tree["in_flight"] == each:
+                return each
+        raise self._wrong(f"{at}.in_flight", f"one of {', '.join(IN_FLIGHT)}", tree["in_flight"])
 
     def _set(self, tree: dict[str, Any], at: str, key: str, read: Any) -> frozenset[str] | None:
         if key not in tree:

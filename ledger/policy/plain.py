@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ledger.policy.rules import CLASSES, Mode, Policy, RetentionClass, Rule
+from ledger.policy.rules import CLASSES, InFlight, Mode, Policy, RetentionClass, Rule
 from ledger.record.payload import KINDS
 from ledger.redaction.builtin import BUILTIN
 
@@ -17,6 +17,12 @@ _KEPT: dict[Mode, str] = {
     "full": "contents are kept whole, encrypted",
     "redacted": "what patterns find is taken out, the rest is kept encrypted",
     "metadata": "no content is kept, only sizes and digests under the person's own key",
+}
+
+_IN_FLIGHT: dict[InFlight, str] = {
+    "allow": "",
+    "redact": "; a proxy takes out what patterns find before it leaves",
+    "refuse": "; a proxy sends none of it",
 }
 
 
@@ -70,7 +76,8 @@ def _does(policy: Policy, rule: Rule) -> str:
     if mode is None or retention is None:
         raise ValueError("the default of a policy has a mode and a retention class")
     vendors = policy.default.vendors if rule.vendors is None else rule.vendors
-    return f"{_KEPT[mode]}, {_for(policy.retention_class(retention))}; {_may(vendors)}"
+    in_flight = _IN_FLIGHT[rule.in_flight or policy.default.in_flight or "allow"]
+    return f"{_KEPT[mode]}, {_for(policy.retention_class(retention))}; {_may(vendors)}{in_flight}"
 
 
 def _for(retention: RetentionClass) -> str:

@@ -9,6 +9,10 @@ the second answer counts, but its mode is never laxer than the first's, so that 
 
 **Modes**, from the laxest: `full` keeps contents encrypted; `redacted` takes out what patterns find, then encrypts;
 `metadata` keeps no content at all, only its size and a digest under the person's own key.
+
+**In flight**, from the laxest: what the recording proxy does with a request before it leaves for a vendor that may
+receive such data. `allow` lets it go as it is; `redact` takes out what patterns find; `refuse` sends nothing. A vendor
+that may not receive the data receives nothing in any case.
 """
 
 from __future__ import annotations
@@ -21,6 +25,9 @@ from ledger.redaction.rule import RulePack
 
 Mode = Literal["full", "redacted", "metadata"]
 MODES: tuple[Mode, ...] = ("full", "redacted", "metadata")
+
+InFlight = Literal["allow", "redact", "refuse"]
+IN_FLIGHT: tuple[InFlight, ...] = ("allow", "redact", "refuse")
 
 CLASSES = ("public", "internal", "confidential", "restricted")
 """From the lowest to the highest."""
@@ -50,6 +57,7 @@ class Rule:
     mode: Mode | None = None
     retention: str | None = None
     vendors: frozenset[str] | None = None
+    in_flight: InFlight | None = None
 
     def matches(self, tenant: str, kind: str, data_class: str) -> bool:
         """Whether it is for this data. `data_class` is one of `CLASSES`."""
@@ -68,14 +76,19 @@ class Ruling:
     retention: RetentionClass
     rule: str
     vendors: frozenset[str] | None
+    in_flight: InFlight = "allow"
 
     def allows(self, vendor: str | None) -> bool:
         """Whether this vendor may receive the data; nobody, and a vendor that is not known, receives nothing."""
         return self.vendors is None or vendor is None or vendor in self.vendors
 
     def raised(self, second: Ruling) -> Ruling:
-        """The ruling on the same data after its class was raised: the second, but never a laxer mode than this."""
-        return replace(second, mode=max(self.mode, second.mode, key=MODES.index))
+        """The ruling on the same data after its class was raised: the second, but in nothing laxer than this."""
+        return replace(
+            second,
+            mode=max(self.mode, second.mode, key=MODES.index),
+            in_flight=max(self.in_flight, second.in_flight, key=IN_FLIGHT.index),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +121,8 @@ class Policy:
         if mode is None or retention is None:
             raise ValueError("the default of a policy has a mode and a retention class")
         vendors = self.default.vendors if rule.vendors is None else rule.vendors
-        return Ruling(mode, self.retention_class(retention), rule.name, vendors)
+        in_flight = rule.in_flight or self.default.in_flight or "allow"
+        return Ruling(mode, self.retention_class(retention), rule.name, vendors, in_flight)
 
     def class_of(self, declared: str) -> str:
         """What data of this declared class counts as."""

@@ -220,6 +220,18 @@ def test_a_vendor_that_may_not_have_it_is_a_finding(vendor: str, rules: list[str
     assert captured.capture.mode == "metadata"
 
 
+def test_what_was_refused_before_it_left_was_given_to_nobody() -> None:
+    """A request refused before it left is no finding against its vendor; one that was answered all the same is."""
+    event = request()
+    event.classification = pb.CLASSIFICATION_RESTRICTED
+    event.request.vendor = "openai"
+    event.policy_decision.verdict = pb.VERDICT_REFUSE
+    event.request.ClearField("output")
+    assert findings(capture(event)) == []
+    event.request.output.text = "thanks"
+    assert findings(capture(event)) == ["policy.vendor"]
+
+
 def test_contents_of_another_class_have_rulings_of_their_own() -> None:
     """A content that declares its own class is kept by that class."""
     event = request()

@@ -118,6 +118,7 @@ def test_the_company_log_can_be_named() -> None:
         (changed('mode = "metadata"', 'mode = ""'), "p: rules[0].mode: expected one of full, redacted, metadata"),
         (changed("vendors = []", "vendors = [1]"), "p: rules[0].vendors[0]: expected a name, got 1"),
         (changed("vendors = []", "vendor = []"), "p: rules[0].vendor: is unknown"),
+        (changed("vendors = []", 'in_flight = "deny"'), "p: rules[0].in_flight: expected one of allow, redact, refuse"),
         (changed('name = "health records"\n', ""), "p: rules[0].name: is missing"),
         (changed('name = "health records"', 'name = "default"'), "p: rules[0].name: expected another name"),
         (changed('"the rest of the clinic"', '"health records"'), "p: rules[1].name: expected a name of its own"),

@@ -21,6 +21,12 @@ def test_every_rule_is_told_in_order() -> None:
     ]
 
 
+def test_what_a_proxy_does_is_told() -> None:
+    """Where a policy says what happens before data leaves, that is told with the rule."""
+    text = GOOD.replace('mode = "metadata"', 'mode = "metadata"\nin_flight = "redact"')
+    assert "; a proxy takes out what patterns find before it leaves." in next(sentences(parse_policy(text.encode())))
+
+
 def test_probable_mistakes_are_told() -> None:
     """A rule that can't decide, a tenant that is not there, a class that nothing uses: allowed, and told."""
     text = GOOD + '\n[[rules]]\nname = "late"\ntenants = ["clinic"]\nclasses = ["public", "internal"]\nmode = "full"\n'

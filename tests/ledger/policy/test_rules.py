@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.policy import MODES, Policy, RetentionClass, Rule
+from ledger.policy import IN_FLIGHT, MODES, InFlight, Policy, RetentionClass, Rule
 from ledger.policy.rules import CLASSES, higher
 
 DEFAULT = Rule("default", mode="redacted", retention="standard", vendors=frozenset({"openai"}))
@@ -68,6 +68,15 @@ def test_vendors_are_allowed_by_name() -> None:
     assert not listed.decide("acme", "request", "public").allows("cohere")
     assert not listed.decide("acme", "request", "restricted").allows("openai")
     assert listed.decide("acme", "request", "restricted").allows(None)
+
+
+@given(st.sampled_from(IN_FLIGHT), st.sampled_from(IN_FLIGHT))
+def test_a_second_look_never_lets_more_leave(first: InFlight, second: InFlight) -> None:
+    """When a class is raised, what happens in flight is the stricter of the two; a rule that says nothing allows."""
+    rules = policy(Rule("low", classes=frozenset({"public"}), in_flight=first), Rule("high", in_flight=second))
+    low, high = (rules.decide("acme", "request", each) for each in ("public", "restricted"))
+    assert low.raised(high).in_flight == max(first, second, key=IN_FLIGHT.index)
+    assert policy().decide("acme", "request", "public").in_flight == "allow"
 
 
 @given(st.sampled_from(MODES), st.sampled_from(MODES))
