@@ -15,6 +15,8 @@ only a gateway reads them. A tool with side effects first asks for the durable a
     ...
     client.emit(tool_call(tool="refund", phase="completed", operation_id=start.operation_id, outcome="ok"))
 
+`Ledger` does all that by decorators and context managers; see `ledger.client.capture.ledger` and docs/CLIENT.md.
+
 Installing it needs grpcio, protobuf and pynacl only.
 
 | module                                   | owns                                                               |
@@ -30,6 +32,7 @@ Installing it needs grpcio, protobuf and pynacl only.
 | `spool`, `spool_folder`, `spool_frame`, `spool_key` | the spool on disk                                       |
 | `tls`                                    | certificates and tokens out of files                               |
 | `receipts`, `notices`                    | the file of receipts; log lines                                    |
+| `capture`                                | `Ledger`: decorators and context managers over a client            |
 | `lifecycle`                              | fork and interpreter exit                                          |
 """
 
@@ -37,6 +40,7 @@ from __future__ import annotations
 
 from ledger.client.asyncio_client import AsyncClient
 from ledger.client.builders import change, decision, request, tool_call
+from ledger.client.capture.ledger import Ledger
 from ledger.client.ids import derived_event_id, event_id
 from ledger.client.items import Acknowledgement, Rejection
 from ledger.client.options import Options
@@ -49,6 +53,7 @@ __all__ = [
     "AsyncClient",
     "Client",
     "ClientStats",
+    "Ledger",
     "Options",
     "Rejection",
     "change",

@@ -27,6 +27,11 @@ class AsyncClient:
         self._client = Client(to, tenant, **settings)
 
     @property
+    def client(self) -> Client:
+        """The client of synchronous code that this one is."""
+        return self._client
+
+    @property
     def options(self) -> Options:
         """What this client was told, defaults filled in."""
         return self._client.options
@@ -42,14 +47,7 @@ class AsyncClient:
 
     async def emit_durable(self, event: Event, timeout_s: float = DURABLE_TIMEOUT_S) -> Acknowledgement:
         """Returns when the gateway has the event durably; `Client.emit_durable` says what it raises, and what then."""
-        waiter = self._client.start_durable(event)
-        try:
-            async with asyncio.timeout(timeout_s):
-                return await asyncio.wrap_future(waiter)
-        except TimeoutError:
-            raise Unavailable(f"not acknowledged within {timeout_s:g} s") from None
-        finally:
-            self._client.give_up(waiter)
+        return await emit_durable_async(self._client, event, timeout_s)
 
     async def flush(self, timeout_s: float = FLUSH_TIMEOUT_S) -> bool:
         """Waits until everything emitted before is answered. False: time ran out."""
@@ -70,3 +68,15 @@ class AsyncClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+
+async def emit_durable_async(client: Client, event: Event, timeout_s: float) -> Acknowledgement:
+    """`Client.emit_durable` without holding up the event loop."""
+    waiter = client.start_durable(event)
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await asyncio.wrap_future(waiter)
+    except TimeoutError:
+        raise Unavailable(f"not acknowledged within {timeout_s:g} s") from None
+    finally:
+        client.give_up(waiter)

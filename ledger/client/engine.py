@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 
 from ledger.client.bulk_lane import BulkLane
@@ -45,6 +46,7 @@ EMIT_WAIT_S = 0.02
 CALL_WAIT_S = 5.0
 """The same for calls that wait for the gateway anyway."""
 ASIDE_EVENTS_MAX = 10_000
+FAULTS_TOLD_MAX = 32
 JOIN_S = 1.0
 """How long `close` waits, beyond its time, for a thread whose call it cancelled."""
 MARKER_SHARE = 0.25
@@ -81,6 +83,9 @@ class Engine:
         self._marked = False
         self._aside: deque[Prepared] = deque()
         self._unusable: list[None] = []
+        self._faults: deque[str] = deque(maxlen=FAULTS_TOLD_MAX)
+        self._fault_count = count(1)
+        self._fault_total = 0
         self._bulk = BulkLane(self)
         self._durable = DurableLane(self)
         self._threads: dict[Lane, threading.Thread] = {}
@@ -140,6 +145,17 @@ class Engine:
             self._start(Lane.BULK)
             self.gate.notify()
         return waiter
+
+    def fault(self, what: str) -> None:
+        """Something was no event, or not whole. Waits for nothing: a lane, or the close, says it."""
+        self._fault_total = next(self._fault_count)
+        self._faults.append(what)
+
+    def report_faults(self) -> None:
+        """A line on what was not recorded, as far as it was not told yet."""
+        while self._faults:
+            what = self._faults.popleft()
+            self.notices.warn("fault", f"{what}; {self._fault_total} such faults since the start")
 
     def give_up(self, waiter: Waiter) -> None:
         """The caller does not wait any more. Where that can't be noted now, its event just stays a durable one."""
@@ -212,6 +228,7 @@ class Engine:
             unacknowledged = self.core.in_flight
             dropped += self.core.abandon()
         self.tell()
+        self.report_faults()
         unacknowledged += sum(item.sent for item in dropped)
         unsent = sum(not item.sent for item in dropped)
         if dropped or unacknowledged:
@@ -230,6 +247,7 @@ class Engine:
             dropped=core.dropped,
             unusable=counts["unusable"] + len(self._unusable),
             undeclared=core.undeclared,
+            faults=self._fault_total,
             queued_events=core.held_events,
             queued_bytes=core.held_bytes,
             in_flight_events=core.in_flight,

@@ -79,6 +79,7 @@ class SendingLane(ABC):
             try:
                 self.step()
                 self.report_drops()
+                self.engine.report_faults()
             except Exception as error:
                 self._recover(error)
 

@@ -22,7 +22,6 @@ from ledger.client.options import Options
 from ledger.client.spool_folder import Folder, make_folder, take_over
 from ledger.client.spool_frame import Frame, Row, frame_bytes, read_segment
 from ledger.client.spool_key import SEALING_BYTES, SpoolKey
-from ledger.errors import Misconfigured
 
 _BOOT_HEX = re.compile(r"[0-9a-f]{32}")
 
@@ -61,13 +60,17 @@ class Spool:
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def left_over(self) -> bool:
-        """Whether folders of other clients of this tenant are there, alive or not. Raises OSError."""
-        return any(self.root.glob(f"{self._tenant_digest}-*"))
+        """Whether folders of other clients of this tenant are there, alive or not, as far as one can see."""
+        try:
+            return any(self.root.glob(f"{self._tenant_digest}-*"))
+        except OSError:
+            return False
 
     def open(self) -> None:
         """Takes over what clients of the same tenant left. May be called again. Raises OSError."""
         known = {folder.path.name for folder in self._taken} | {self._name}
         try:
+            self.prepare()
             for path in sorted(self.root.glob(f"{self._tenant_digest}-*")):
                 if path.name not in known and _BOOT_HEX.fullmatch(path.name.rpartition("-")[2]):
                     folder = take_over(path, self._segment_bytes, self._fsync)
@@ -155,10 +158,13 @@ class Spool:
 
 
 def spool_of(options: Options, boot_id: bytes) -> Spool | None:
-    """The spool a client was told to keep, its folder made; `Misconfigured` when that fails."""
+    """The spool a client was told to keep.
+
+    That its folder can't be made now stops no service from starting: the lane says so, and tries again.
+    """
     if options.spool_dir is None:
         return None
-    spool = Spool(
+    return Spool(
         Path(options.spool_dir),
         options.tenant,
         boot_id,
@@ -167,8 +173,3 @@ def spool_of(options: Options, boot_id: bytes) -> Spool | None:
         segment_bytes=options.spool_segment_bytes,
         fsync=options.spool_fsync,
     )
-    try:
-        spool.prepare()
-    except OSError as error:
-        raise Misconfigured(f"spool_dir: can't be used as a folder: {error.strerror}") from None
-    return spool

@@ -15,6 +15,8 @@ class ClientStats:
     - `dropped`: the sum of the `dropped_*`: what found no place, what outlived its deadline (its outcome may be
       unknown), what is larger than an event may be, what a close left behind.
     - `unusable`: calls of `emit` that gave no event to number: another type, or after `close`.
+    - `faults`: fields left out of an event, and events not made, because what the application gave could not be taken;
+      see `ledger.client.capture`.
     - `undeclared`: numbers neither delivered nor waiting that no later event has declared yet.
     - `queued_events`, `queued_bytes`: in memory, in flight included.
     - `events_retried`: events that went back to the queue after a call, each time counted.
@@ -31,6 +33,7 @@ class ClientStats:
     dropped_oversize: int = 0
     dropped_closed: int = 0
     unusable: int = 0
+    faults: int = 0
     undeclared: int = 0
     queued_events: int = 0
     queued_bytes: int = 0

@@ -102,6 +102,10 @@ class Client:
         """Counters since the start, or since the fork in a forked child."""
         return self._engine.stats()
 
+    def fault(self, what: str) -> None:
+        """Counts and tells, from a thread of its own, what could not be made an event. Never blocks, never raises."""
+        self._engine.fault(what)
+
     def __enter__(self) -> Self:
         return self
 

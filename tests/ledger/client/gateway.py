@@ -60,6 +60,7 @@ class ScriptedGateway(IngestServiceServicer):
         self.conflicts: list[bytes] = []
         self.calls: list[tuple[str, int]] = []
         self.tokens: list[str | None] = []
+        self.tenants: list[str] = []
         self.key = PrivateKey.generate()
         self.key_id = b"key-0001"
         self.key_seal_s = 3600.0
@@ -116,6 +117,7 @@ class ScriptedGateway(IngestServiceServicer):
     async def Publish(self, request: pb.PublishRequest, context: Any) -> pb.PublishResponse:
         self.tokens.append(dict(context.invocation_metadata()).get("authorization"))
         self.calls.append(("Publish", len(request.events)))
+        self.tenants.append(request.tenant)
         return await self._act(request, context)
 
     async def PublishSpooled(self, request: pb.PublishSpooledRequest, context: Any) -> pb.PublishResponse:

@@ -33,9 +33,11 @@ class Wall:
         return None
 
 sys.meta_path.insert(0, Wall())
-from ledger.client import AsyncClient, Client, request
+from ledger.client import AsyncClient, Client, Ledger, request
 client = Client("127.0.0.1:1", tenant="acme", service="support-bot", spool_dir=sys.argv[1])
 client.emit(request(vendor="openai", model_requested="gpt-4o", user="mia", input="...", output="..."))
+with Ledger(client).tool("look", side_effect="read", parameters={"key": 7}) as run:
+    run.returned(["x"])
 client.close(0.1)
 loaded = {name.partition(".")[0] for name, module in sys.modules.items()
           if name not in before and (getattr(module, "__file__", None) or "").startswith(third_party)}
