@@ -2,7 +2,8 @@
 
 | module     | owns                                                                    |
 | ---------- | ----------------------------------------------------------------------- |
-| `settings` | every setting and limit: name, unit, default, bounds, meaning           |
+| `settings`, `proxy` | every setting and limit: name, unit, default, bounds, meaning  |
+| `meaning`  | how a setting is declared                                               |
 | `load`     | reading them from the three sources, and refusing what is not known     |
 | `document` | the settings as a commented TOML file and as the tables of the manual   |
 | `address`  | listen addresses                                                        |
@@ -12,7 +13,8 @@ Secrets never stand in the configuration: only the paths of the files that hold 
 
 from __future__ import annotations
 
-from ledger.config.load import ENVIRONMENT_PREFIX, load
+from ledger.config.load import ENVIRONMENT_PREFIX, load, load_proxy
+from ledger.config.proxy import ProxyConfig
 from ledger.config.settings import GatewayConfig, LedgerConfig, LogConfig, QueryConfig, SealerConfig
 
 __all__ = [
@@ -20,7 +22,9 @@ __all__ = [
     "GatewayConfig",
     "LedgerConfig",
     "LogConfig",
+    "ProxyConfig",
     "QueryConfig",
     "SealerConfig",
     "load",
+    "load_proxy",
 ]

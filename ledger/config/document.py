@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ledger.config.settings import SECTIONS, Meaning, default_of, meanings
+from ledger.config.meaning import Meaning
+from ledger.config.settings import SECTIONS, default_of, meanings
 
 
 def commented_file(given: Mapping[str, Any]) -> str:

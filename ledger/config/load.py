@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from ledger.config.proxy import ProxyConfig
 from ledger.config.settings import SECTIONS, LedgerConfig, default_of, meanings
 from ledger.errors import Misconfigured
 
@@ -32,16 +33,28 @@ Values = dict[str, dict[str, Any]]
 
 def load(file: Path, *, environment: Mapping[str, str], flags: Mapping[str, Any]) -> LedgerConfig:
     """The configuration in force. `Misconfigured` names the source, the setting, and the nearest known one."""
-    values: Values = {section: {} for section in SECTIONS}
-    for source in (_from_file(file), _from_environment(environment), _from_flags(flags)):
-        for section, given in source.items():
-            values[section].update(given)
+    values = _given(file, environment, flags)
     for section in SECTIONS:
         for name in meanings(section):
             if name not in values[section] and default_of(section, name) is None:
                 raise Misconfigured(f"{file}: [{section}] {name}: is missing; `init` writes it")
     sections = {section: SECTIONS[section](**values[section]) for section in SECTIONS}
     return _with_absolute_paths(LedgerConfig(**sections), file.parent)
+
+
+def load_proxy(file: Path, *, environment: Mapping[str, str], flags: Mapping[str, Any]) -> ProxyConfig:
+    """The proxy's part of a configuration, where there need be no other: a proxy may run where no ledger is."""
+    own = ProxyConfig(**_given(file, environment, flags)["proxy"])
+    return replace(own, **_absolute("proxy", own, file.parent))
+
+
+def _given(file: Path, environment: Mapping[str, str], flags: Mapping[str, Any]) -> Values:
+    """What the three sources say, each going before the ones before it."""
+    values: Values = {section: {} for section in SECTIONS}
+    for source in (_from_file(file), _from_environment(environment), _from_flags(flags)):
+        for section, given in source.items():
+            values[section].update(given)
+    return values
 
 
 def _from_file(file: Path) -> Values:
@@ -162,14 +175,18 @@ def _type_name(kind: type) -> str:
 
 def _with_absolute_paths(config: LedgerConfig, home: Path) -> LedgerConfig:
     """Every path, `Path` or text that names a file, made absolute: relative ones are relative to the home."""
-    changed = {}
-    for section, kind in SECTIONS.items():
+    changed: dict[str, Any] = {}
+    for section in SECTIONS:
         own = getattr(config, section)
-        hints = get_type_hints(kind)
-        files = {name: str(home / value) for name, value in _files(section, own) if value}
-        paths = {name: home / getattr(own, name) for name, wanted in hints.items() if wanted is Path}
-        changed[section] = replace(own, **files, **paths)
+        changed[section] = replace(own, **_absolute(section, own, home))
     return replace(config, **changed)
+
+
+def _absolute(section: str, own: Any, home: Path) -> dict[str, Any]:
+    """A section's paths, absolute."""
+    hints = get_type_hints(SECTIONS[section])
+    files = {name: str(home / value) for name, value in _files(section, own) if value}
+    return files | {name: home / getattr(own, name) for name, wanted in hints.items() if wanted is Path}
 
 
 def _files(section: str, config: Any) -> list[tuple[str, str]]:

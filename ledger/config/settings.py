@@ -9,73 +9,30 @@ from __future__ import annotations
 
 import re
 from dataclasses import MISSING, dataclass, field, fields
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
 from ledger.config.address import Address, parse_address
+from ledger.config.meaning import (
+    DAY_S,
+    GIB,
+    KIB,
+    MIB,
+    Meaning,
+    about,
+    check_order,
+    check_tls,
+    optional_file,
+    required,
+    setting,
+)
+from ledger.config.proxy import ProxyConfig
 from ledger.errors import Misconfigured
 from ledger.note import check_key_name
 from ledger.record.content import STORED_BYTES_MAX
 from ledger.tenants import check_ledger_name
 
-KIB, MIB, GIB = 1024, 1024**2, 1024**3
-DAY_S = 86_400
 INCARNATION_BYTES = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """What the manual says of a setting. `least` and `most` bound numbers, both included.
-
-    `is_file`: the text is the path of a file, "" for none.
-    """
-
-    text: str
-    least: float | None = None
-    most: float | None = None
-    is_file: bool = False
-
-
-def about(text: str, *, least: float | None = None, most: float | None = None) -> dict[str, Meaning]:
-    """The metadata of a field that is a setting."""
-    return {"meaning": Meaning(text, least, most)}
-
-
-def setting(default: Any, text: str, *, least: float | None = None, most: float | None = None) -> Any:
-    """A field of a configuration section."""
-    return field(default=default, metadata=about(text, least=least, most=most))
-
-
-def optional_file(text: str) -> Any:
-    """A field that names a file, or none: "" by default."""
-    return field(default="", metadata={"meaning": Meaning(text, is_file=True)})
-
-
-def required(text: str) -> Any:
-    """A field that every configuration must give; `init` writes it."""
-    return field(metadata=about(text))
-
-
-def _check_order(section: str, config: Any, *names: str) -> None:
-    """Limits that hold each other: each at most the next."""
-    for smaller, larger in pairwise(names):
-        if getattr(config, smaller) > getattr(config, larger):
-            raise Misconfigured(
-                f"{section}.{smaller}: expected at most {section}.{larger}, which is {getattr(config, larger)}, "
-                f"got {getattr(config, smaller)}"
-            )
-
-
-def _check_tls(section: str, config: Any) -> None:
-    """Certificate and key come together; in clear only on loopback, or where that is said."""
-    if bool(config.tls_certificate) != bool(config.tls_key):
-        raise Misconfigured(f"{section}.tls_certificate: expected together with {section}.tls_key, got one of them")
-    if not (config.address.is_loopback or config.tls_certificate or config.insecure_plaintext):
-        raise Misconfigured(
-            f"{section}.listen: {config.listen} can be reached from elsewhere and nothing protects the connection; "
-            f"listen on loopback, give {section}.tls_certificate, or say {section}.insecure_plaintext = true"
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,7 +150,7 @@ class GatewayConfig:
 
     def __post_init__(self) -> None:
         parse_address(self.metrics_listen, "gateway.metrics_listen")
-        _check_tls("gateway", self)
+        check_tls("gateway", self)
         if bool(self.mtls_listen) != bool(self.tls_client_ca):
             raise Misconfigured("gateway.mtls_listen: expected together with gateway.tls_client_ca, got one of them")
         if self.mtls_listen:
@@ -201,8 +158,8 @@ class GatewayConfig:
             if not self.tls_certificate:
                 raise Misconfigured("gateway.mtls_listen: expected gateway.tls_certificate with it")
         check_key_name(self.gateway_id)
-        _check_order("gateway", self, "content_bytes_max", "event_bytes_max", "message_bytes_max")
-        _check_order("gateway", self, "message_bytes_max", "publish_bytes_in_flight_max")
+        check_order("gateway", self, "content_bytes_max", "event_bytes_max", "message_bytes_max")
+        check_order("gateway", self, "message_bytes_max", "publish_bytes_in_flight_max")
 
     @property
     def address(self) -> Address:
@@ -245,7 +202,7 @@ class QueryConfig:
     )
 
     def __post_init__(self) -> None:
-        _check_tls("query", self)
+        check_tls("query", self)
         if self.tls_client_ca and not self.tls_certificate:
             raise Misconfigured("query.tls_client_ca: expected query.tls_certificate with it")
 
@@ -276,6 +233,7 @@ class LedgerConfig:
     sealer: SealerConfig = SealerConfig()
     query: QueryConfig = QueryConfig()
     erasure: ErasureConfig = ErasureConfig()
+    proxy: ProxyConfig = field(default_factory=ProxyConfig)
 
     def __post_init__(self) -> None:
         """Refuses addresses that others reach while nothing tells who calls."""
@@ -297,6 +255,7 @@ SECTIONS: dict[str, type[Any]] = {
     "sealer": SealerConfig,
     "query": QueryConfig,
     "erasure": ErasureConfig,
+    "proxy": ProxyConfig,
 }
 
 

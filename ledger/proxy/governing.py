@@ -1,0 +1,94 @@
+"""The policy in force at a proxy: read at the start, taken anew whenever its file changes.
+
+A file that is no policy, or that says something else under a version that this proxy had in force, changes nothing: the
+policy at hand goes on, and the log and the metrics say so. A proxy only reads the file; that a policy came into force
+is recorded by the gateways, whose file it is or a copy of it. Every event says by which version it was decided.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from ledger.errors import Misconfigured
+from ledger.policy import parse_policy
+from ledger.policy.document import FILE_BYTES_MAX
+from ledger.proxy.deciding import Decider
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 2.0
+Stamp = tuple[int, int, int, int]
+
+
+class Governing:
+    """`load` first; `current` is then what governs, and `run` keeps it up to date. `taken(identity, ok)` is told."""
+
+    def __init__(self, path: Path, taken: Callable[[str, bool], None]) -> None:
+        self._path = path
+        self._taken = taken
+        self._stamp: Stamp | None = None
+        self._decider: Decider | None = None
+        self._known: dict[str, bytes] = {}
+
+    @property
+    def current(self) -> Decider:
+        """What decides now."""
+        if self._decider is None:
+            raise RuntimeError("a policy is asked for before one was loaded")
+        return self._decider
+
+    def load(self) -> None:
+        """Reads the file; `Misconfigured` when it is no policy. Blocks."""
+        stamp = _stamp_of(self._path)
+        policy = parse_policy(self._read(), str(self._path))
+        if self._known.setdefault(policy.identity, policy.sha256) != policy.sha256:
+            raise Misconfigured(
+                f"{self._path}: version {policy.identity} was in force with another text: give the changed policy "
+                "another version"
+            )
+        self._decider, self._stamp = Decider(policy), stamp
+        self._taken(policy.identity, True)
+
+    async def run(self) -> None:
+        """Takes each change of the file, for ever."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            await self.look()
+
+    async def look(self) -> None:
+        """Takes the file if it was changed."""
+        stamp = _stamp_of(self._path)
+        if stamp == self._stamp:
+            return
+        before = self.current.policy.identity
+        try:
+            await asyncio.to_thread(self.load)
+        except Misconfigured as error:
+            self._stamp = stamp
+            log.error("the policy was not taken, %s goes on: %s", before, error)
+            self._taken(before, False)
+            return
+        log.info("the policy is %s now, it was %s", self.current.policy.identity, before)
+
+    def _read(self) -> bytes:
+        try:
+            # Without waiting: a named pipe would wait for its writer for ever.
+            with open(os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
+                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                    raise Misconfigured(f"{self._path}: expected a file")
+                return file.read(FILE_BYTES_MAX + 1)
+        except OSError as error:
+            raise Misconfigured(f"{self._path}: cannot read the policy: {error.strerror}") from None
+
+
+def _stamp_of(path: Path) -> Stamp | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
