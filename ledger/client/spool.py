@@ -19,16 +19,21 @@ from hashlib import sha256
 from pathlib import Path
 
 from ledger.client.options import Options
-from ledger.client.spool_folder import Folder, make_folder, take_over
-from ledger.client.spool_frame import Frame, Row, frame_bytes, read_segment
+from ledger.client.spool_folder import Folder, make_folder, remove_draft, take_over
+from ledger.client.spool_frame import Frame, Row, Segment, frame_bytes, read_segment
 from ledger.client.spool_key import SEALING_BYTES, SpoolKey
 
-_BOOT_HEX = re.compile(r"[0-9a-f]{32}")
+READ_TRIES = 3
+"""Then a segment that can't be read is set aside."""
+_FOLDER = re.compile(r"[0-9a-f]{16}-[0-9a-f]{12}-[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """Frames of one boot that no longer check. `events` counts those of frames whose header is whole."""
+    """Frames of one boot that no longer check. `events` counts those of frames whose header is whole.
+
+    A segment that is gone or can't be read counts as one frame, of nobody knows how many events.
+    """
 
     boot_id: bytes
     frames: int
@@ -54,6 +59,7 @@ class Spool:
         self._frames: deque[Frame] = deque()
         self._damages: list[Damage] = []
         self._looked = False
+        self._read_failures = 0
 
     def prepare(self) -> None:
         """Makes the spool's folder where it is missing. Raises OSError."""
@@ -69,16 +75,32 @@ class Spool:
     def open(self) -> None:
         """Takes over what clients of the same tenant left. May be called again. Raises OSError."""
         known = {folder.path.name for folder in self._taken} | {self._name}
+        failed: OSError | None = None
         try:
             self.prepare()
-            for path in sorted(self.root.glob(f"{self._tenant_digest}-*")):
-                if path.name not in known and _BOOT_HEX.fullmatch(path.name.rpartition("-")[2]):
-                    folder = take_over(path, self._segment_bytes, self._fsync)
-                    if folder is not None:
-                        self._taken.append(folder)
+            for path in sorted(self.root.glob(f"*{self._tenant_digest}-*")):
+                name = path.name.removeprefix(".")
+                if name not in known and _FOLDER.fullmatch(name):
+                    failed = self._take(path) or failed
         finally:
             # Not before: whoever waits for `empty` on another thread would find nothing and leave.
             self._looked = True
+        if failed is not None:
+            raise failed
+
+    def _take(self, path: Path) -> OSError | None:
+        """Takes a folder over if it can be had. One that fails keeps none of the others back."""
+        try:
+            if path.name.startswith("."):
+                remove_draft(path)
+            elif (folder := take_over(path, self._segment_bytes, self._fsync)) is not None:
+                self._taken.append(folder)
+        except FileNotFoundError:
+            # Its owner was quicker.
+            return None
+        except OSError as error:
+            return error
+        return None
 
     @property
     def size_bytes(self) -> int:
@@ -120,11 +142,17 @@ class Spool:
         return damages
 
     def close(self) -> None:
-        """Gives up the folders; what is in them is for the next client. Raises OSError."""
-        for folder in self._folders():
-            folder.release()
-        self._own = None
+        """Gives up the folders; what is in them is for the next client. Raises OSError, when all are given up."""
+        folders, self._own = self._folders(), None
         self._taken.clear()
+        failed: OSError | None = None
+        for folder in folders:
+            try:
+                folder.release()
+            except OSError as error:
+                failed = error
+        if failed is not None:
+            raise failed
 
     def forsake(self) -> None:
         """In a forked child: the spool is the parent's."""
@@ -142,14 +170,31 @@ class Spool:
         for folder in self._folders():
             number = folder.oldest()
             if number is not None:
-                found = read_segment(folder.read(number))
+                found = self._read(folder, number)
+                boot_id = bytes.fromhex(folder.path.name.rpartition("-")[2])
+                if found is None:
+                    self._damages.append(Damage(boot_id, 1, 0))
+                    return True
                 self._reading = (folder, number)
                 self._frames.extend(found.frames)
                 if found.damaged_frames:
-                    boot_id = bytes.fromhex(folder.path.name.rpartition("-")[2])
                     self._damages.append(Damage(boot_id, found.damaged_frames, found.damaged_events))
                 return True
         return False
+
+    def _read(self, folder: Folder, number: int) -> Segment | None:
+        """What stands in a segment; None when it was set aside. Raises OSError while it is worth trying again."""
+        try:
+            data = folder.read(number)
+        except OSError as error:
+            self._read_failures += 1
+            if not isinstance(error, FileNotFoundError) and self._read_failures < READ_TRIES:
+                raise
+            self._read_failures = 0
+            folder.set_aside(number)
+            return None
+        self._read_failures = 0
+        return read_segment(data)
 
     def _finish_segment(self) -> None:
         if self._reading is not None:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from nacl.public import PublicKey, SealedBox
 
+from ledger.client.spool_folder import is_own
 from ledger.v1.ingest_pb2 import GetSpoolKeyResponse
 
 FILE_NAME = "spool-key.json"
@@ -62,9 +63,15 @@ def store(key: SpoolKey, folder: Path) -> None:
 
 
 def load(folder: Path) -> SpoolKey | None:
-    """The copy, or None where there is none that checks."""
+    """The copy, or None where there is none that checks.
+
+    One that another user wrote or could write is none: events sealed to somebody else's key would be theirs to read.
+    """
     try:
-        found = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
+        with open(folder / FILE_NAME, encoding="utf-8") as file:
+            if not is_own(os.fstat(file.fileno())):
+                return None
+            found = json.loads(file.read())
         key = SpoolKey(
             bytes.fromhex(found["key_id"]),
             bytes.fromhex(found["public_key"]),
