@@ -41,6 +41,11 @@ class AsyncClient:
         """16 bytes: names this client's numbered stream."""
         return self._client.boot_id
 
+    @property
+    def is_away(self) -> bool:
+        """As `Client.is_away`."""
+        return self._client.is_away
+
     def emit(self, event: Event) -> bytes | None:
         """Queues an event and returns its id at once; takes microseconds, never blocks, never raises. Not awaited."""
         return self._client.emit(event)

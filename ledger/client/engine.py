@@ -37,7 +37,7 @@ from ledger.client.receipts import ReceiptFile
 from ledger.client.spool import spool_of
 from ledger.client.stats import ClientStats
 from ledger.client.transport import Transport
-from ledger.client.wire import RequestWriter, Stamp
+from ledger.client.wire import PlainStamp, RequestWriter, Stamp
 from ledger.errors import Unavailable
 from ledger.v1.event_pb2 import Event
 
@@ -70,7 +70,8 @@ class Engine:
         self.options = options
         self.boot_id = os.urandom(16)
         self.gate = Gate()
-        self.core = Core(options.limits, Stamp(producer(options, self.boot_id)))
+        stamp = Stamp if options.numbered else PlainStamp
+        self.core = Core(options.limits, stamp(producer(options, self.boot_id)))
         self.transport = Transport(options)
         self.writer = RequestWriter(options.tenant)
         self.notices = Notices(options.log_interval_s)
@@ -202,7 +203,7 @@ class Engine:
                 if not self._bulk.can_store():
                     # The marker says so, if it still gets through.
                     dropped += self.core.abandon()
-            if self.core.sequence > 0:
+            if self.core.sequence > 0 and self.options.numbered:
                 self.offer_own(closed_marker())
                 self._marked = True
                 through = self.core.hurry()
@@ -254,6 +255,11 @@ class Engine:
             last_sequence=core.sequence,
             spool_bytes=self.spool.size_bytes if self.spool is not None else 0,
         )
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the last calls for ordinary events failed, as far as is known without a lock."""
+        return self._bulk.away_since is not None
 
     # --- for the lanes and the fork ---------------------------------------------------------------------------------
 

@@ -62,6 +62,7 @@ class Settings(TypedDict, total=False):
     exit_timeout_s: float
     log_interval_s: float
     strict: bool
+    numbered: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +106,9 @@ class Options:
       exit_timeout_s        and never waits longer than this, however it goes; of all clients together
       log_interval_s        one line of each kind in so long
       strict                emit raises (TypeError, Unavailable) where it would count; for tests
+      numbered              False: events carry neither instance nor boot id nor number, so that one that several
+                            processes make alike is one for the ledger. Nothing declares then what was dropped; the
+                            counters tell
     """
 
     to: str
@@ -140,6 +144,7 @@ class Options:
     exit_timeout_s: float = 10.0
     log_interval_s: float = 60.0
     strict: bool = False
+    numbered: bool = True
 
     def __post_init__(self) -> None:
         """Refuses what can't work, naming the option."""

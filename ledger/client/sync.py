@@ -102,6 +102,11 @@ class Client:
         """Counters since the start, or since the fork in a forked child."""
         return self._engine.stats()
 
+    @property
+    def is_away(self) -> bool:
+        """Whether the gateway is away: the last call for ordinary events failed, and none succeeded since."""
+        return self._engine.is_away
+
     def fault(self, what: str) -> None:
         """Counts and tells, from a thread of its own, what could not be made an event. Never blocks, never raises."""
         self._engine.fault(what)

@@ -70,6 +70,25 @@ class Stamp:
         return b"".join((body[:place], _PRODUCER, varint(len(group)), group, body[place:]))
 
 
+class PlainStamp(Stamp):
+    """Writes the group of a stream without numbers: who emitted the event, and nothing that tells one sending apart."""
+
+    __slots__ = ("_group",)
+
+    def __init__(self, producer: Producer) -> None:
+        super().__init__(producer)
+        own = Producer()
+        own.CopyFrom(producer)
+        for field in ("instance", "boot_id", "sequence", "dropped_count", "declared_sampling"):
+            own.ClearField(field)
+        self._group = own.SerializeToString()
+
+    def stamp(self, body: bytes, place: int, sequence: int, dropped: int, sampling: bytes = b"") -> bytes:
+        """The event `body` (no producer in it), put in at `place`."""
+        group = self._group + sampling
+        return b"".join((body[:place], _PRODUCER, varint(len(group)), group, body[place:]))
+
+
 def producer_place(body: bytes) -> int:
     """Where the producer's group belongs in a serialized event that has none."""
     at = 0

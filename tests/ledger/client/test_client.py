@@ -36,6 +36,22 @@ def test_what_is_emitted_arrives_numbered_and_attributed(gateway: ScriptedGatewa
         assert event == sent
 
 
+def test_a_stream_without_numbers_tells_no_sending_from_another(gateway: ScriptedGateway, client_to: Make) -> None:
+    """Unnumbered, the same event from two clients is one for the ledger, and a close leaves no marker."""
+    event = asks()
+    for _ in range(2):
+        client = client_to(gateway, numbered=False, version="1.2", instance="a")
+        client.emit(event)
+        assert client.flush(10)
+        assert client.close()
+    assert not gateway.conflicts
+    (accepted,) = gateway.accepted
+    assert (accepted.producer.service, accepted.producer.version) == ("test", "1.2")
+    assert not accepted.producer.instance
+    assert not accepted.producer.boot_id
+    assert accepted.producer.sequence == 0
+
+
 def test_events_go_in_batches_bounded_by_count_and_bytes(gateway: ScriptedGateway, client_to: Make) -> None:
     """Many events make few calls, none over the bounds."""
     client = client_to(gateway, batch_events_max=50, batch_bytes_max=20_000)
