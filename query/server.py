@@ -23,7 +23,6 @@ loopback is refused unless that is wanted explicitly. With roles, `query.permits
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
@@ -80,18 +79,18 @@ class QueryServicer(query_pb2_grpc.QueryServiceServicer):
 
         async def answer() -> query_pb2.Reconstruction:
             allowed = await self._contents("Reconstruct", request, context)
-            return wire.reconstruction(
-                await self._queries.reconstruct(
-                    request.tenant,
-                    wire.selector(request.selector),
-                    allowed.reader,
-                    window=wire.window(request),
-                    known_at=wire.moment(request, "known_at"),
-                    effective_at=wire.moment(request, "effective_at"),
-                    metadata_only=request.metadata_only,
-                    openable=allowed.openable,
-                )
+            width = wire.page_width(request)
+            told = await self._queries.reconstruct(
+                request.tenant,
+                wire.selector(request.selector),
+                allowed.reader,
+                window=wire.window(request),
+                known_at=wire.moment(request, "known_at"),
+                effective_at=wire.moment(request, "effective_at"),
+                metadata_only=request.metadata_only,
+                openable=allowed.openable,
             )
+            return await asyncio.to_thread(wire.reconstruction, told, width)
 
         return await self._answered(answer, context, "Reconstruct")
 
@@ -100,6 +99,7 @@ class QueryServicer(query_pb2_grpc.QueryServiceServicer):
 
         async def answer() -> query_pb2.ReplayResponse:
             allowed = await self._contents("Replay", request, context)
+            width = wire.page_width(request)
             told = await self._queries.replay(
                 request.tenant,
                 wire.selector(request.selector),
@@ -110,7 +110,7 @@ class QueryServicer(query_pb2_grpc.QueryServiceServicer):
                 metadata_only=request.metadata_only,
                 openable=allowed.openable,
             )
-            return query_pb2.ReplayResponse(json=json.dumps(told.to_json(), ensure_ascii=False))
+            return await asyncio.to_thread(wire.replayed, told, width)
 
         return await self._answered(answer, context, "Replay")
 
@@ -121,10 +121,9 @@ class QueryServicer(query_pb2_grpc.QueryServiceServicer):
             allowed = await self._permits.asked(context, "Find", request.tenant, request.reader)
             limit = request.limit or LIMIT_DEFAULT
             known_at = wire.moment(request, "known_at")
-            filters = wire.filters(request)
-            return wire.finds(
-                await self._queries.find(request.tenant, filters, allowed.reader, limit, known_at=known_at)
-            )
+            filters, width = wire.filters(request), wire.page_width(request)
+            found = await self._queries.find(request.tenant, filters, allowed.reader, limit, known_at=known_at)
+            return await asyncio.to_thread(wire.finds, found, width)
 
         return await self._answered(answer, context, "Find")
 
@@ -146,8 +145,7 @@ class QueryServicer(query_pb2_grpc.QueryServiceServicer):
         async def answer() -> query_pb2.ProveResponse:
             allowed = await self._permits.asked(context, "Prove", request.tenant, request.reader)
             event_id = wire.event_id(request.event_id, "event_id")
-            proven = await self._queries.prove(request.tenant, event_id, allowed.reader)
-            return query_pb2.ProveResponse(proof=proven.proof, payload=proven.payload)
+            return wire.proof(await self._queries.prove(request.tenant, event_id, allowed.reader))
 
         return await self._answered(answer, context, "Prove")
 
@@ -156,7 +154,7 @@ class QueryServicer(query_pb2_grpc.QueryServiceServicer):
 
         async def answer() -> query_pb2.CheckpointResponse:
             await self._permits.checkpoints(context, request.tenant)
-            return query_pb2.CheckpointResponse(checkpoints=wire.notes(await self._queries.checkpoints(request.tenant)))
+            return wire.signed(await self._queries.checkpoints(request.tenant))
 
         return await self._answered(answer, context, "Checkpoint")
 

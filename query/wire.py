@@ -11,12 +11,17 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from ledger.errors import Rejected
 from ledger.v1 import query_pb2
-from query import plain
+from query import plain, render, render_timeline
 from query.evidence import ContentView, SealedEvent
 from query.find import Filters, Finds
 from query.governance import Governed
 from query.plain import uuid_text
+from query.prove import Proven
+from query.replay import Replay
 from query.story import Selector, SignedCheckpoint, Step, Story, Window
+from query.told_once import told_once
+
+PAGE_WIDTH_MIN, PAGE_WIDTH_MAX = 40, 400
 
 _PROOFS = {"proven": query_pb2.PROOF_STATE_PROVEN, "failed": query_pb2.PROOF_STATE_FAILED}
 
@@ -71,12 +76,22 @@ def filters(request: query_pb2.FindRequest | query_pb2.CountRequest) -> Filters:
     )
 
 
-def reconstruction(told: Story) -> query_pb2.Reconstruction:
+def page_width(request: Any) -> int:
+    """How wide a page is wanted; 0 for none."""
+    width: int = request.page_width
+    if width and not PAGE_WIDTH_MIN <= width <= PAGE_WIDTH_MAX:
+        raise Rejected("page_width", f"expected {PAGE_WIDTH_MIN} to {PAGE_WIDTH_MAX}, got {width}")
+    return width
+
+
+def reconstruction(told: Story, width: int) -> query_pb2.Reconstruction:
     """A story."""
     message = query_pb2.Reconstruction(
         steps=[_step(each) for each in told.steps],
         checkpoints=notes(told.checkpoints),
-        json=json.dumps(told.to_json(), ensure_ascii=False),
+        json=_text(told.to_json()),
+        page=render.story(told_once(told), width) if width else "",
+        proven=told.proven,
     )
     if told.known_at is not None:
         message.known_at.CopyFrom(_timestamp(told.known_at))
@@ -85,9 +100,35 @@ def reconstruction(told: Story) -> query_pb2.Reconstruction:
     return message
 
 
-def finds(found: Finds) -> query_pb2.FindResponse:
+def replayed(told: Replay, width: int) -> query_pb2.ReplayResponse:
+    """A timeline."""
+    return query_pb2.ReplayResponse(
+        json=_text(told.to_json()),
+        page=render_timeline.replay(told, width) if width else "",
+        proven=told.story.proven,
+    )
+
+
+def finds(found: Finds, width: int) -> query_pb2.FindResponse:
     """What was found."""
-    return query_pb2.FindResponse(events=[sealed_event(each) for each in found.events], more=found.more)
+    return query_pb2.FindResponse(
+        events=[sealed_event(each) for each in found.events],
+        more=found.more,
+        json=_text(found.to_json()),
+        page=render_timeline.finds(found, width) if width else "",
+    )
+
+
+def proof(proven: Proven) -> query_pb2.ProveResponse:
+    """An event's proof."""
+    return query_pb2.ProveResponse(proof=proven.proof, payload=proven.payload, json=_text(proven.to_json()))
+
+
+def signed(checkpoints: tuple[SignedCheckpoint, ...]) -> query_pb2.CheckpointResponse:
+    """The newest checkpoints of a tenant's logs."""
+    return query_pb2.CheckpointResponse(
+        checkpoints=notes(checkpoints), json=_text([plain.checkpoint(each) for each in checkpoints])
+    )
 
 
 def counts(found: Mapping[str, Mapping[str, int]]) -> query_pb2.CountResponse:
@@ -122,6 +163,10 @@ def sealed_event(event: SealedEvent) -> query_pb2.SealedEvent:
     if event.occurred_at is not None:
         message.occurred_at.CopyFrom(_timestamp(event.occurred_at))
     return message
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _said(value: str, field: str) -> str:

@@ -18,11 +18,13 @@ from ledger.cli.options import Command
 from ledger.client.options import is_local
 from ledger.client.tls import read_token
 from ledger.config import GatewayConfig
-from ledger.errors import Misconfigured
+from ledger.errors import IntegrityError, LedgerError, Misconfigured, Rejected, Unavailable
 from ledger.identity.tls import ClientTls, Option, own_tls
 
 SYSTEM_CA = "system"
 Metadata = tuple[tuple[str, str], ...]
+AGAIN = (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+"""What a server says for now: the same call may succeed later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,19 @@ class Connection:
     def metadata(self) -> Metadata:
         """Of every call; the token is read anew."""
         return () if self.token_file is None else (("authorization", f"Bearer {read_token(self.token_file)}"),)
+
+    def failed(self, error: grpc.RpcError, address: str) -> LedgerError:
+        """What a call's failure means to whoever ran the command: the branch says who must act."""
+        code, details = error.code(), error.details() or ""
+        if code in AGAIN:
+            # What a server that speaks TLS does to a caller in clear.
+            hint = "; it may expect TLS: --ca FILE" if self.tls is None and "Socket closed" in details else ""
+            return Unavailable(f"{address}: {code.name.lower()}: {details}{hint}")
+        if code in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND):
+            return Rejected("", f"{address}: {details}")
+        if code is grpc.StatusCode.DATA_LOSS:
+            return IntegrityError(f"{address}: {details}")
+        return Misconfigured(f"{address}: {code.name.lower()}: {details}")
 
 
 IN_CLEAR = Connection()

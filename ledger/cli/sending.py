@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 import grpc
 
-from ledger.cli.connecting import IN_CLEAR, Connection
-from ledger.errors import LedgerError, Misconfigured, Rejected, Unavailable
+from ledger.cli.connecting import AGAIN, IN_CLEAR, Connection
+from ledger.errors import Unavailable
 from ledger.importers.records import Place
 from ledger.v1 import event_pb2 as pb
 from ledger.v1 import ingest_pb2 as ingest
@@ -29,7 +29,6 @@ GIVE_UP_S = 120.0
 NEVER_REACHED_S = 10.0
 AWAIT_S = 600.0
 PAUSE_FIRST_S, PAUSE_MOST_S = 0.1, 5.0
-_AGAIN = (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 
 Placed = tuple[Place, pb.Event]
@@ -108,7 +107,7 @@ class Sender:
                 metadata=self._connection.metadata(),
             )
         except grpc.RpcError as error:
-            raise _as_ledger_error(error, self._to, in_clear=self._connection.tls is None) from None
+            raise self._connection.failed(error, self._to) from None
         return list(answer.checkpoints)
 
     def _send(self, batch: list[Placed]) -> None:
@@ -124,8 +123,8 @@ class Sender:
                 )
                 batch = self._take(batch, answer)
             except grpc.RpcError as error:
-                if error.code() not in _AGAIN or time.monotonic() > give_up:
-                    raise _as_ledger_error(error, self._to, in_clear=self._connection.tls is None) from None
+                if error.code() not in AGAIN or time.monotonic() > give_up:
+                    raise self._connection.failed(error, self._to) from None
             if batch:
                 if time.monotonic() > give_up:
                     raise Unavailable(f"{self._to}: {len(batch)} events could not be made durable; send them again")
@@ -162,14 +161,3 @@ def _batches(events: Iterable[Placed]) -> Iterator[list[Placed]]:
         size += length
     if batch:
         yield batch
-
-
-def _as_ledger_error(error: grpc.RpcError, to: str, *, in_clear: bool) -> LedgerError:
-    code, details = error.code(), error.details() or ""
-    if code in _AGAIN:
-        # What a server that speaks TLS does to a caller in clear.
-        hint = "; it may expect TLS: --ca FILE" if in_clear and "Socket closed" in details else ""
-        return Unavailable(f"{to}: {code.name.lower()}: {details}{hint}")
-    if code in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND):
-        return Rejected("", f"{to}: {details}")
-    return Misconfigured(f"{to}: {code.name.lower()}: {details}")

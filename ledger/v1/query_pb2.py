@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from ledger.v1 import event_pb2 as ledger_dot_v1_dot_event__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15ledger/v1/query.proto\x12\tledger.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15ledger/v1/event.proto\"d\n\x08Selector\x12\x0e\n\x04user\x18\x01 \x01(\tH\x00\x12\x14\n\nsession_id\x18\x02 \x01(\tH\x00\x12\x18\n\x0e\x63orrelation_id\x18\x03 \x01(\tH\x00\x12\x12\n\x08\x65vent_id\x18\x04 \x01(\x0cH\x00\x42\x04\n\x02\x62y\"E\n\x06Reader\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04role\x18\x02 \x01(\t\x12\x0f\n\x07\x63\x61se_id\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\"\xb7\x02\n\x12ReconstructRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12%\n\x08selector\x18\x02 \x01(\x0b\x32\x13.ledger.v1.Selector\x12(\n\x04\x66rom\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x02to\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08known_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rmetadata_only\x18\x06 \x01(\x08\x12!\n\x06reader\x18\x07 \x01(\x0b\x32\x11.ledger.v1.Reader\x12\x30\n\x0c\x65\x66\x66\x65\x63tive_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x96\x01\n\rOpenedContent\x12\x0c\n\x04slot\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x12\n\nmedia_type\x18\x03 \x01(\t\x12\x0c\n\x04size\x18\x04 \x01(\x04\x12\x15\n\roriginal_size\x18\x05 \x01(\x04\x12\x11\n\x04\x64\x61ta\x18\x06 \x01(\x0cH\x00\x88\x01\x01\x12\x13\n\x0bunavailable\x18\x07 \x01(\tB\x07\n\x05_data\"\xdd\x02\n\x0bSealedEvent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\x0c\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x12\n\nlog_origin\x18\x03 \x01(\t\x12\r\n\x05index\x18\x04 \x01(\x04\x12\x11\n\tleaf_hash\x18\x05 \x01(\x0c\x12/\n\x0boccurred_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0breceived_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tsealed_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x0bproof_state\x18\t \x01(\x0e\x32\x15.ledger.v1.ProofState\x12\x0f\n\x07payload\x18\n \x01(\x0c\x12*\n\x08\x63ontents\x18\x0b \x03(\x0b\x32\x18.ledger.v1.OpenedContent\"\xb7\x01\n\nGovernance\x12.\n\rartifact_kind\x18\x01 \x01(\x0e\x32\x17.ledger.v1.ArtifactKind\x12\x13\n\x0b\x61rtifact_id\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\t\x12\'\n\x07\x63hanges\x18\x04 \x03(\x0b\x32\x16.ledger.v1.SealedEvent\x12\x11\n\x04text\x18\x05 \x01(\tH\x00\x88\x01\x01\x12\r\n\x05\x66lags\x18\x06 \x03(\tB\x07\n\x05_text\"u\n\x04Step\x12%\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x16.ledger.v1.SealedEvent\x12)\n\ngovernance\x18\x02 \x03(\x0b\x32\x15.ledger.v1.Governance\x12\r\n\x05\x66lags\x18\x03 \x03(\t\x12\x0c\n\x04json\x18\x04 \x01(\t\"\xb3\x01\n\x0eReconstruction\x12\x1e\n\x05steps\x18\x01 \x03(\x0b\x32\x0f.ledger.v1.Step\x12\x13\n\x0b\x63heckpoints\x18\x02 \x03(\t\x12,\n\x08known_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04json\x18\x04 \x01(\t\x12\x30\n\x0c\x65\x66\x66\x65\x63tive_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xae\x02\n\rReplayRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12%\n\x08selector\x18\x02 \x01(\x0b\x32\x13.ledger.v1.Selector\x12(\n\x04\x66rom\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x02to\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08known_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08state_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rmetadata_only\x18\x07 \x01(\x08\x12!\n\x06reader\x18\x08 \x01(\x0b\x32\x11.ledger.v1.Reader\"\x1e\n\x0eReplayResponse\x12\x0c\n\x04json\x18\x01 \x01(\t\"\xa3\x02\n\x0b\x46indRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\r\n\x05kinds\x18\x02 \x03(\t\x12(\n\x04\x66rom\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x02to\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06vendor\x18\x05 \x01(\t\x12\r\n\x05model\x18\x06 \x01(\t\x12\x0c\n\x04tool\x18\x07 \x01(\t\x12\x16\n\x0epolicy_version\x18\x08 \x01(\t\x12\r\n\x05limit\x18\t \x01(\r\x12!\n\x06reader\x18\n \x01(\x0b\x32\x11.ledger.v1.Reader\x12,\n\x08known_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"D\n\x0c\x46indResponse\x12&\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x16.ledger.v1.SealedEvent\x12\x0c\n\x04more\x18\x02 \x01(\x08\"S\n\x0cProveRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x10\n\x08\x65vent_id\x18\x02 \x01(\x0c\x12!\n\x06reader\x18\x03 \x01(\x0b\x32\x11.ledger.v1.Reader\"/\n\rProveResponse\x12\r\n\x05proof\x18\x01 \x01(\t\x12\x0f\n\x07payload\x18\x02 \x01(\x0c\"#\n\x11\x43heckpointRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\")\n\x12\x43heckpointResponse\x12\x13\n\x0b\x63heckpoints\x18\x01 \x03(\t\"\x96\x02\n\x0c\x43ountRequest\x12\x0f\n\x07tenants\x18\x01 \x03(\t\x12\r\n\x05kinds\x18\x02 \x03(\t\x12(\n\x04\x66rom\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x02to\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06vendor\x18\x05 \x01(\t\x12\r\n\x05model\x18\x06 \x01(\t\x12\x0c\n\x04tool\x18\x07 \x01(\t\x12\x16\n\x0epolicy_version\x18\x08 \x01(\t\x12!\n\x06reader\x18\t \x01(\x0b\x32\x11.ledger.v1.Reader\x12,\n\x08known_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"7\n\rCountResponse\x12&\n\x06\x63ounts\x18\x01 \x03(\x0b\x32\x16.ledger.v1.TenantCount\"\x94\x01\n\x0bTenantCount\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0e\n\x06\x65vents\x18\x02 \x01(\x04\x12\x35\n\x08\x62y_class\x18\x03 \x03(\x0b\x32#.ledger.v1.TenantCount.ByClassEntry\x1a.\n\x0c\x42yClassEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01*Y\n\nProofState\x12\x1b\n\x17PROOF_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12PROOF_STATE_PROVEN\x10\x01\x12\x16\n\x12PROOF_STATE_FAILED\x10\x02\x32\x92\x03\n\x0cQueryService\x12G\n\x0bReconstruct\x12\x1d.ledger.v1.ReconstructRequest\x1a\x19.ledger.v1.Reconstruction\x12=\n\x06Replay\x12\x18.ledger.v1.ReplayRequest\x1a\x19.ledger.v1.ReplayResponse\x12\x37\n\x04\x46ind\x12\x16.ledger.v1.FindRequest\x1a\x17.ledger.v1.FindResponse\x12:\n\x05Prove\x12\x17.ledger.v1.ProveRequest\x1a\x18.ledger.v1.ProveResponse\x12I\n\nCheckpoint\x12\x1c.ledger.v1.CheckpointRequest\x1a\x1d.ledger.v1.CheckpointResponse\x12:\n\x05\x43ount\x12\x17.ledger.v1.CountRequest\x1a\x18.ledger.v1.CountResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15ledger/v1/query.proto\x12\tledger.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15ledger/v1/event.proto\"d\n\x08Selector\x12\x0e\n\x04user\x18\x01 \x01(\tH\x00\x12\x14\n\nsession_id\x18\x02 \x01(\tH\x00\x12\x18\n\x0e\x63orrelation_id\x18\x03 \x01(\tH\x00\x12\x12\n\x08\x65vent_id\x18\x04 \x01(\x0cH\x00\x42\x04\n\x02\x62y\"E\n\x06Reader\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04role\x18\x02 \x01(\t\x12\x0f\n\x07\x63\x61se_id\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\"\xcb\x02\n\x12ReconstructRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12%\n\x08selector\x18\x02 \x01(\x0b\x32\x13.ledger.v1.Selector\x12(\n\x04\x66rom\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x02to\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08known_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rmetadata_only\x18\x06 \x01(\x08\x12!\n\x06reader\x18\x07 \x01(\x0b\x32\x11.ledger.v1.Reader\x12\x30\n\x0c\x65\x66\x66\x65\x63tive_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\npage_width\x18\t \x01(\r\"\x96\x01\n\rOpenedContent\x12\x0c\n\x04slot\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x12\n\nmedia_type\x18\x03 \x01(\t\x12\x0c\n\x04size\x18\x04 \x01(\x04\x12\x15\n\roriginal_size\x18\x05 \x01(\x04\x12\x11\n\x04\x64\x61ta\x18\x06 \x01(\x0cH\x00\x88\x01\x01\x12\x13\n\x0bunavailable\x18\x07 \x01(\tB\x07\n\x05_data\"\xdd\x02\n\x0bSealedEvent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\x0c\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x12\n\nlog_origin\x18\x03 \x01(\t\x12\r\n\x05index\x18\x04 \x01(\x04\x12\x11\n\tleaf_hash\x18\x05 \x01(\x0c\x12/\n\x0boccurred_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0breceived_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tsealed_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x0bproof_state\x18\t \x01(\x0e\x32\x15.ledger.v1.ProofState\x12\x0f\n\x07payload\x18\n \x01(\x0c\x12*\n\x08\x63ontents\x18\x0b \x03(\x0b\x32\x18.ledger.v1.OpenedContent\"\xb7\x01\n\nGovernance\x12.\n\rartifact_kind\x18\x01 \x01(\x0e\x32\x17.ledger.v1.ArtifactKind\x12\x13\n\x0b\x61rtifact_id\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\t\x12\'\n\x07\x63hanges\x18\x04 \x03(\x0b\x32\x16.ledger.v1.SealedEvent\x12\x11\n\x04text\x18\x05 \x01(\tH\x00\x88\x01\x01\x12\r\n\x05\x66lags\x18\x06 \x03(\tB\x07\n\x05_text\"u\n\x04Step\x12%\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x16.ledger.v1.SealedEvent\x12)\n\ngovernance\x18\x02 \x03(\x0b\x32\x15.ledger.v1.Governance\x12\r\n\x05\x66lags\x18\x03 \x03(\t\x12\x0c\n\x04json\x18\x04 \x01(\t\"\xd1\x01\n\x0eReconstruction\x12\x1e\n\x05steps\x18\x01 \x03(\x0b\x32\x0f.ledger.v1.Step\x12\x13\n\x0b\x63heckpoints\x18\x02 \x03(\t\x12,\n\x08known_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04json\x18\x04 \x01(\t\x12\x30\n\x0c\x65\x66\x66\x65\x63tive_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04page\x18\x06 \x01(\t\x12\x0e\n\x06proven\x18\x07 \x01(\x08\"\xc2\x02\n\rReplayRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12%\n\x08selector\x18\x02 \x01(\x0b\x32\x13.ledger.v1.Selector\x12(\n\x04\x66rom\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x02to\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08known_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08state_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rmetadata_only\x18\x07 \x01(\x08\x12!\n\x06reader\x18\x08 \x01(\x0b\x32\x11.ledger.v1.Reader\x12\x12\n\npage_width\x18\t \x01(\r\"<\n\x0eReplayResponse\x12\x0c\n\x04json\x18\x01 \x01(\t\x12\x0c\n\x04page\x18\x02 \x01(\t\x12\x0e\n\x06proven\x18\x03 \x01(\x08\"\xb7\x02\n\x0b\x46indRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\r\n\x05kinds\x18\x02 \x03(\t\x12(\n\x04\x66rom\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x02to\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06vendor\x18\x05 \x01(\t\x12\r\n\x05model\x18\x06 \x01(\t\x12\x0c\n\x04tool\x18\x07 \x01(\t\x12\x16\n\x0epolicy_version\x18\x08 \x01(\t\x12\r\n\x05limit\x18\t \x01(\r\x12!\n\x06reader\x18\n \x01(\x0b\x32\x11.ledger.v1.Reader\x12,\n\x08known_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\npage_width\x18\x0c \x01(\r\"`\n\x0c\x46indResponse\x12&\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x16.ledger.v1.SealedEvent\x12\x0c\n\x04more\x18\x02 \x01(\x08\x12\x0c\n\x04json\x18\x03 \x01(\t\x12\x0c\n\x04page\x18\x04 \x01(\t\"S\n\x0cProveRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x10\n\x08\x65vent_id\x18\x02 \x01(\x0c\x12!\n\x06reader\x18\x03 \x01(\x0b\x32\x11.ledger.v1.Reader\"=\n\rProveResponse\x12\r\n\x05proof\x18\x01 \x01(\t\x12\x0f\n\x07payload\x18\x02 \x01(\x0c\x12\x0c\n\x04json\x18\x03 \x01(\t\"#\n\x11\x43heckpointRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\"7\n\x12\x43heckpointResponse\x12\x13\n\x0b\x63heckpoints\x18\x01 \x03(\t\x12\x0c\n\x04json\x18\x02 \x01(\t\"\x96\x02\n\x0c\x43ountRequest\x12\x0f\n\x07tenants\x18\x01 \x03(\t\x12\r\n\x05kinds\x18\x02 \x03(\t\x12(\n\x04\x66rom\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x02to\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06vendor\x18\x05 \x01(\t\x12\r\n\x05model\x18\x06 \x01(\t\x12\x0c\n\x04tool\x18\x07 \x01(\t\x12\x16\n\x0epolicy_version\x18\x08 \x01(\t\x12!\n\x06reader\x18\t \x01(\x0b\x32\x11.ledger.v1.Reader\x12,\n\x08known_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"7\n\rCountResponse\x12&\n\x06\x63ounts\x18\x01 \x03(\x0b\x32\x16.ledger.v1.TenantCount\"\x94\x01\n\x0bTenantCount\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0e\n\x06\x65vents\x18\x02 \x01(\x04\x12\x35\n\x08\x62y_class\x18\x03 \x03(\x0b\x32#.ledger.v1.TenantCount.ByClassEntry\x1a.\n\x0c\x42yClassEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01*Y\n\nProofState\x12\x1b\n\x17PROOF_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12PROOF_STATE_PROVEN\x10\x01\x12\x16\n\x12PROOF_STATE_FAILED\x10\x02\x32\x92\x03\n\x0cQueryService\x12G\n\x0bReconstruct\x12\x1d.ledger.v1.ReconstructRequest\x1a\x19.ledger.v1.Reconstruction\x12=\n\x06Replay\x12\x18.ledger.v1.ReplayRequest\x1a\x19.ledger.v1.ReplayResponse\x12\x37\n\x04\x46ind\x12\x16.ledger.v1.FindRequest\x1a\x17.ledger.v1.FindResponse\x12:\n\x05Prove\x12\x17.ledger.v1.ProveRequest\x1a\x18.ledger.v1.ProveResponse\x12I\n\nCheckpoint\x12\x1c.ledger.v1.CheckpointRequest\x1a\x1d.ledger.v1.CheckpointResponse\x12:\n\x05\x43ount\x12\x17.ledger.v1.CountRequest\x1a\x18.ledger.v1.CountResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,48 +35,48 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_TENANTCOUNT_BYCLASSENTRY']._loaded_options = None
   _globals['_TENANTCOUNT_BYCLASSENTRY']._serialized_options = b'8\001'
-  _globals['_PROOFSTATE']._serialized_start=2975
-  _globals['_PROOFSTATE']._serialized_end=3064
+  _globals['_PROOFSTATE']._serialized_start=3151
+  _globals['_PROOFSTATE']._serialized_end=3240
   _globals['_SELECTOR']._serialized_start=92
   _globals['_SELECTOR']._serialized_end=192
   _globals['_READER']._serialized_start=194
   _globals['_READER']._serialized_end=263
   _globals['_RECONSTRUCTREQUEST']._serialized_start=266
-  _globals['_RECONSTRUCTREQUEST']._serialized_end=577
-  _globals['_OPENEDCONTENT']._serialized_start=580
-  _globals['_OPENEDCONTENT']._serialized_end=730
-  _globals['_SEALEDEVENT']._serialized_start=733
-  _globals['_SEALEDEVENT']._serialized_end=1082
-  _globals['_GOVERNANCE']._serialized_start=1085
-  _globals['_GOVERNANCE']._serialized_end=1268
-  _globals['_STEP']._serialized_start=1270
-  _globals['_STEP']._serialized_end=1387
-  _globals['_RECONSTRUCTION']._serialized_start=1390
-  _globals['_RECONSTRUCTION']._serialized_end=1569
-  _globals['_REPLAYREQUEST']._serialized_start=1572
-  _globals['_REPLAYREQUEST']._serialized_end=1874
-  _globals['_REPLAYRESPONSE']._serialized_start=1876
-  _globals['_REPLAYRESPONSE']._serialized_end=1906
-  _globals['_FINDREQUEST']._serialized_start=1909
-  _globals['_FINDREQUEST']._serialized_end=2200
-  _globals['_FINDRESPONSE']._serialized_start=2202
-  _globals['_FINDRESPONSE']._serialized_end=2270
-  _globals['_PROVEREQUEST']._serialized_start=2272
-  _globals['_PROVEREQUEST']._serialized_end=2355
-  _globals['_PROVERESPONSE']._serialized_start=2357
-  _globals['_PROVERESPONSE']._serialized_end=2404
-  _globals['_CHECKPOINTREQUEST']._serialized_start=2406
-  _globals['_CHECKPOINTREQUEST']._serialized_end=2441
-  _globals['_CHECKPOINTRESPONSE']._serialized_start=2443
-  _globals['_CHECKPOINTRESPONSE']._serialized_end=2484
-  _globals['_COUNTREQUEST']._serialized_start=2487
-  _globals['_COUNTREQUEST']._serialized_end=2765
-  _globals['_COUNTRESPONSE']._serialized_start=2767
-  _globals['_COUNTRESPONSE']._serialized_end=2822
-  _globals['_TENANTCOUNT']._serialized_start=2825
-  _globals['_TENANTCOUNT']._serialized_end=2973
-  _globals['_TENANTCOUNT_BYCLASSENTRY']._serialized_start=2927
-  _globals['_TENANTCOUNT_BYCLASSENTRY']._serialized_end=2973
-  _globals['_QUERYSERVICE']._serialized_start=3067
-  _globals['_QUERYSERVICE']._serialized_end=3469
+  _globals['_RECONSTRUCTREQUEST']._serialized_end=597
+  _globals['_OPENEDCONTENT']._serialized_start=600
+  _globals['_OPENEDCONTENT']._serialized_end=750
+  _globals['_SEALEDEVENT']._serialized_start=753
+  _globals['_SEALEDEVENT']._serialized_end=1102
+  _globals['_GOVERNANCE']._serialized_start=1105
+  _globals['_GOVERNANCE']._serialized_end=1288
+  _globals['_STEP']._serialized_start=1290
+  _globals['_STEP']._serialized_end=1407
+  _globals['_RECONSTRUCTION']._serialized_start=1410
+  _globals['_RECONSTRUCTION']._serialized_end=1619
+  _globals['_REPLAYREQUEST']._serialized_start=1622
+  _globals['_REPLAYREQUEST']._serialized_end=1944
+  _globals['_REPLAYRESPONSE']._serialized_start=1946
+  _globals['_REPLAYRESPONSE']._serialized_end=2006
+  _globals['_FINDREQUEST']._serialized_start=2009
+  _globals['_FINDREQUEST']._serialized_end=2320
+  _globals['_FINDRESPONSE']._serialized_start=2322
+  _globals['_FINDRESPONSE']._serialized_end=2418
+  _globals['_PROVEREQUEST']._serialized_start=2420
+  _globals['_PROVEREQUEST']._serialized_end=2503
+  _globals['_PROVERESPONSE']._serialized_start=2505
+  _globals['_PROVERESPONSE']._serialized_end=2566
+  _globals['_CHECKPOINTREQUEST']._serialized_start=2568
+  _globals['_CHECKPOINTREQUEST']._serialized_end=2603
+  _globals['_CHECKPOINTRESPONSE']._serialized_start=2605
+  _globals['_CHECKPOINTRESPONSE']._serialized_end=2660
+  _globals['_COUNTREQUEST']._serialized_start=2663
+  _globals['_COUNTREQUEST']._serialized_end=2941
+  _globals['_COUNTRESPONSE']._serialized_start=2943
+  _globals['_COUNTRESPONSE']._serialized_end=2998
+  _globals['_TENANTCOUNT']._serialized_start=3001
+  _globals['_TENANTCOUNT']._serialized_end=3149
+  _globals['_TENANTCOUNT_BYCLASSENTRY']._serialized_start=3103
+  _globals['_TENANTCOUNT_BYCLASSENTRY']._serialized_end=3149
+  _globals['_QUERYSERVICE']._serialized_start=3243
+  _globals['_QUERYSERVICE']._serialized_end=3645
 # @@protoc_insertion_point(module_scope)

@@ -45,7 +45,7 @@ class Reader(_message.Message):
     def __init__(self, name: _Optional[str] = ..., role: _Optional[str] = ..., case_id: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class ReconstructRequest(_message.Message):
-    __slots__ = ("tenant", "selector", "to", "known_at", "metadata_only", "reader", "effective_at")
+    __slots__ = ("tenant", "selector", "to", "known_at", "metadata_only", "reader", "effective_at", "page_width")
     TENANT_FIELD_NUMBER: _ClassVar[int]
     SELECTOR_FIELD_NUMBER: _ClassVar[int]
     FROM_FIELD_NUMBER: _ClassVar[int]
@@ -54,6 +54,7 @@ class ReconstructRequest(_message.Message):
     METADATA_ONLY_FIELD_NUMBER: _ClassVar[int]
     READER_FIELD_NUMBER: _ClassVar[int]
     EFFECTIVE_AT_FIELD_NUMBER: _ClassVar[int]
+    PAGE_WIDTH_FIELD_NUMBER: _ClassVar[int]
     tenant: str
     selector: Selector
     to: _timestamp_pb2.Timestamp
@@ -61,7 +62,8 @@ class ReconstructRequest(_message.Message):
     metadata_only: bool
     reader: Reader
     effective_at: _timestamp_pb2.Timestamp
-    def __init__(self, tenant: _Optional[str] = ..., selector: _Optional[_Union[Selector, _Mapping]] = ..., to: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., known_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., metadata_only: _Optional[bool] = ..., reader: _Optional[_Union[Reader, _Mapping]] = ..., effective_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., **kwargs) -> None: ...
+    page_width: int
+    def __init__(self, tenant: _Optional[str] = ..., selector: _Optional[_Union[Selector, _Mapping]] = ..., to: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., known_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., metadata_only: _Optional[bool] = ..., reader: _Optional[_Union[Reader, _Mapping]] = ..., effective_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., page_width: _Optional[int] = ..., **kwargs) -> None: ...
 
 class OpenedContent(_message.Message):
     __slots__ = ("slot", "state", "media_type", "size", "original_size", "data", "unavailable")
@@ -136,21 +138,25 @@ class Step(_message.Message):
     def __init__(self, event: _Optional[_Union[SealedEvent, _Mapping]] = ..., governance: _Optional[_Iterable[_Union[Governance, _Mapping]]] = ..., flags: _Optional[_Iterable[str]] = ..., json: _Optional[str] = ...) -> None: ...
 
 class Reconstruction(_message.Message):
-    __slots__ = ("steps", "checkpoints", "known_at", "json", "effective_at")
+    __slots__ = ("steps", "checkpoints", "known_at", "json", "effective_at", "page", "proven")
     STEPS_FIELD_NUMBER: _ClassVar[int]
     CHECKPOINTS_FIELD_NUMBER: _ClassVar[int]
     KNOWN_AT_FIELD_NUMBER: _ClassVar[int]
     JSON_FIELD_NUMBER: _ClassVar[int]
     EFFECTIVE_AT_FIELD_NUMBER: _ClassVar[int]
+    PAGE_FIELD_NUMBER: _ClassVar[int]
+    PROVEN_FIELD_NUMBER: _ClassVar[int]
     steps: _containers.RepeatedCompositeFieldContainer[Step]
     checkpoints: _containers.RepeatedScalarFieldContainer[str]
     known_at: _timestamp_pb2.Timestamp
     json: str
     effective_at: _timestamp_pb2.Timestamp
-    def __init__(self, steps: _Optional[_Iterable[_Union[Step, _Mapping]]] = ..., checkpoints: _Optional[_Iterable[str]] = ..., known_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., json: _Optional[str] = ..., effective_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    page: str
+    proven: bool
+    def __init__(self, steps: _Optional[_Iterable[_Union[Step, _Mapping]]] = ..., checkpoints: _Optional[_Iterable[str]] = ..., known_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., json: _Optional[str] = ..., effective_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., page: _Optional[str] = ..., proven: _Optional[bool] = ...) -> None: ...
 
 class ReplayRequest(_message.Message):
-    __slots__ = ("tenant", "selector", "to", "known_at", "state_at", "metadata_only", "reader")
+    __slots__ = ("tenant", "selector", "to", "known_at", "state_at", "metadata_only", "reader", "page_width")
     TENANT_FIELD_NUMBER: _ClassVar[int]
     SELECTOR_FIELD_NUMBER: _ClassVar[int]
     FROM_FIELD_NUMBER: _ClassVar[int]
@@ -159,6 +165,7 @@ class ReplayRequest(_message.Message):
     STATE_AT_FIELD_NUMBER: _ClassVar[int]
     METADATA_ONLY_FIELD_NUMBER: _ClassVar[int]
     READER_FIELD_NUMBER: _ClassVar[int]
+    PAGE_WIDTH_FIELD_NUMBER: _ClassVar[int]
     tenant: str
     selector: Selector
     to: _timestamp_pb2.Timestamp
@@ -166,16 +173,21 @@ class ReplayRequest(_message.Message):
     state_at: _timestamp_pb2.Timestamp
     metadata_only: bool
     reader: Reader
-    def __init__(self, tenant: _Optional[str] = ..., selector: _Optional[_Union[Selector, _Mapping]] = ..., to: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., known_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., state_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., metadata_only: _Optional[bool] = ..., reader: _Optional[_Union[Reader, _Mapping]] = ..., **kwargs) -> None: ...
+    page_width: int
+    def __init__(self, tenant: _Optional[str] = ..., selector: _Optional[_Union[Selector, _Mapping]] = ..., to: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., known_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., state_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., metadata_only: _Optional[bool] = ..., reader: _Optional[_Union[Reader, _Mapping]] = ..., page_width: _Optional[int] = ..., **kwargs) -> None: ...
 
 class ReplayResponse(_message.Message):
-    __slots__ = ("json",)
+    __slots__ = ("json", "page", "proven")
     JSON_FIELD_NUMBER: _ClassVar[int]
+    PAGE_FIELD_NUMBER: _ClassVar[int]
+    PROVEN_FIELD_NUMBER: _ClassVar[int]
     json: str
-    def __init__(self, json: _Optional[str] = ...) -> None: ...
+    page: str
+    proven: bool
+    def __init__(self, json: _Optional[str] = ..., page: _Optional[str] = ..., proven: _Optional[bool] = ...) -> None: ...
 
 class FindRequest(_message.Message):
-    __slots__ = ("tenant", "kinds", "to", "vendor", "model", "tool", "policy_version", "limit", "reader", "known_at")
+    __slots__ = ("tenant", "kinds", "to", "vendor", "model", "tool", "policy_version", "limit", "reader", "known_at", "page_width")
     TENANT_FIELD_NUMBER: _ClassVar[int]
     KINDS_FIELD_NUMBER: _ClassVar[int]
     FROM_FIELD_NUMBER: _ClassVar[int]
@@ -187,6 +199,7 @@ class FindRequest(_message.Message):
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     READER_FIELD_NUMBER: _ClassVar[int]
     KNOWN_AT_FIELD_NUMBER: _ClassVar[int]
+    PAGE_WIDTH_FIELD_NUMBER: _ClassVar[int]
     tenant: str
     kinds: _containers.RepeatedScalarFieldContainer[str]
     to: _timestamp_pb2.Timestamp
@@ -197,15 +210,20 @@ class FindRequest(_message.Message):
     limit: int
     reader: Reader
     known_at: _timestamp_pb2.Timestamp
-    def __init__(self, tenant: _Optional[str] = ..., kinds: _Optional[_Iterable[str]] = ..., to: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., vendor: _Optional[str] = ..., model: _Optional[str] = ..., tool: _Optional[str] = ..., policy_version: _Optional[str] = ..., limit: _Optional[int] = ..., reader: _Optional[_Union[Reader, _Mapping]] = ..., known_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., **kwargs) -> None: ...
+    page_width: int
+    def __init__(self, tenant: _Optional[str] = ..., kinds: _Optional[_Iterable[str]] = ..., to: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., vendor: _Optional[str] = ..., model: _Optional[str] = ..., tool: _Optional[str] = ..., policy_version: _Optional[str] = ..., limit: _Optional[int] = ..., reader: _Optional[_Union[Reader, _Mapping]] = ..., known_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., page_width: _Optional[int] = ..., **kwargs) -> None: ...
 
 class FindResponse(_message.Message):
-    __slots__ = ("events", "more")
+    __slots__ = ("events", "more", "json", "page")
     EVENTS_FIELD_NUMBER: _ClassVar[int]
     MORE_FIELD_NUMBER: _ClassVar[int]
+    JSON_FIELD_NUMBER: _ClassVar[int]
+    PAGE_FIELD_NUMBER: _ClassVar[int]
     events: _containers.RepeatedCompositeFieldContainer[SealedEvent]
     more: bool
-    def __init__(self, events: _Optional[_Iterable[_Union[SealedEvent, _Mapping]]] = ..., more: _Optional[bool] = ...) -> None: ...
+    json: str
+    page: str
+    def __init__(self, events: _Optional[_Iterable[_Union[SealedEvent, _Mapping]]] = ..., more: _Optional[bool] = ..., json: _Optional[str] = ..., page: _Optional[str] = ...) -> None: ...
 
 class ProveRequest(_message.Message):
     __slots__ = ("tenant", "event_id", "reader")
@@ -218,12 +236,14 @@ class ProveRequest(_message.Message):
     def __init__(self, tenant: _Optional[str] = ..., event_id: _Optional[bytes] = ..., reader: _Optional[_Union[Reader, _Mapping]] = ...) -> None: ...
 
 class ProveResponse(_message.Message):
-    __slots__ = ("proof", "payload")
+    __slots__ = ("proof", "payload", "json")
     PROOF_FIELD_NUMBER: _ClassVar[int]
     PAYLOAD_FIELD_NUMBER: _ClassVar[int]
+    JSON_FIELD_NUMBER: _ClassVar[int]
     proof: str
     payload: bytes
-    def __init__(self, proof: _Optional[str] = ..., payload: _Optional[bytes] = ...) -> None: ...
+    json: str
+    def __init__(self, proof: _Optional[str] = ..., payload: _Optional[bytes] = ..., json: _Optional[str] = ...) -> None: ...
 
 class CheckpointRequest(_message.Message):
     __slots__ = ("tenant",)
@@ -232,10 +252,12 @@ class CheckpointRequest(_message.Message):
     def __init__(self, tenant: _Optional[str] = ...) -> None: ...
 
 class CheckpointResponse(_message.Message):
-    __slots__ = ("checkpoints",)
+    __slots__ = ("checkpoints", "json")
     CHECKPOINTS_FIELD_NUMBER: _ClassVar[int]
+    JSON_FIELD_NUMBER: _ClassVar[int]
     checkpoints: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, checkpoints: _Optional[_Iterable[str]] = ...) -> None: ...
+    json: str
+    def __init__(self, checkpoints: _Optional[_Iterable[str]] = ..., json: _Optional[str] = ...) -> None: ...
 
 class CountRequest(_message.Message):
     __slots__ = ("tenants", "kinds", "to", "vendor", "model", "tool", "policy_version", "reader", "known_at")

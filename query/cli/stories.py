@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -11,14 +10,15 @@ import click
 from ledger.cli.options import EXIT_FINDING, Command
 from ledger.cli.output import print_json, width
 from ledger.record.payload import KINDS
+from ledger.v1 import query_pb2
 from query import plain, render, render_timeline
+from query.cli import asking
 from query.cli.answering import MOMENT, Asked, answer, question_options
-from query.evidence import SealedEvent
+from query.cli.asking import ask_option
 from query.find import LIMIT_DEFAULT, LIMIT_MAX, Filters
-from query.governance import ALWAYS
-from query.story import Selector, SelectorKind, Story, Window
+from query.story import Selector, SelectorKind, Window
+from query.told_once import told_once
 
-INSTRUCTIONS = "system_instructions"
 _KINDS: tuple[SelectorKind, ...] = ("user", "session", "correlation", "event")
 
 
@@ -50,6 +50,7 @@ def _selector(given: dict[str, Any]) -> Selector:
 
 @click.command(short_help="What happened, what governed it, and the proof of each event.")
 @question_options
+@ask_option
 @_selector_options
 @click.option(
     "--effective-at",
@@ -59,6 +60,7 @@ def _selector(given: dict[str, Any]) -> Selector:
 def reconstruct(
     asked: Asked,
     as_json: bool,
+    ask: str | None,
     start: datetime | None,
     end: datetime | None,
     known_at: datetime | None,
@@ -81,9 +83,23 @@ def reconstruct(
     Examples:
       audit-ledger reconstruct --user mia_lindqvist --tenant acme --case INC-2207
       audit-ledger reconstruct --session chat-1002 --tenant acme --known-at 2026-05-15T15:00:00Z --json
+      audit-ledger reconstruct --user mia_lindqvist --tenant acme --case INC-2207 --reason "complaint 881" \
+        --ask audit.example.org:7444 --ca system --token-file token.jwt
       audit-ledger reconstruct --user mia_lindqvist --tenant acme --known-at 2026-06-01 --effective-at 2026-05-15
     """
     selector, window = _selector(selected), Window(start, end)
+    if ask is not None:
+        request = asking.told(
+            query_pb2.ReconstructRequest(metadata_only=metadata_only),
+            selector,
+            window,
+            as_json,
+            known_at=known_at,
+            effective_at=effective_at,
+        )
+        found = asking.ask(asked, ask, "Reconstruct", request)
+        asking.show(found, as_json, proven=found.proven)
+        return
     told = answer(
         asked,
         lambda queries, reader: queries.reconstruct(
@@ -99,18 +115,20 @@ def reconstruct(
     if as_json:
         print_json(plain.story(told))
     else:
-        click.echo(render.story(_told_once(told), width()), nl=False)
+        click.echo(render.story(told_once(told), width()), nl=False)
     if not told.proven:
         raise click.exceptions.Exit(EXIT_FINDING)
 
 
 @click.command(short_help="An incident as a timeline, with the state of what governed it.")
 @question_options
+@ask_option
 @_selector_options
 @click.option("--state-at", type=MOMENT, help="State of prompts, models and policies then. Default: at the last event.")
 def replay(
     asked: Asked,
     as_json: bool,
+    ask: str | None,
     start: datetime | None,
     end: datetime | None,
     known_at: datetime | None,
@@ -129,6 +147,18 @@ def replay(
       audit-ledger replay --user mia_lindqvist --tenant acme --state-at 2026-05-15T15:00:00Z --json
     """
     selector, window = _selector(selected), Window(start, end)
+    if ask is not None:
+        request = asking.told(
+            query_pb2.ReplayRequest(metadata_only=metadata_only),
+            selector,
+            window,
+            as_json,
+            known_at=known_at,
+            state_at=state_at,
+        )
+        found = asking.ask(asked, ask, "Replay", request)
+        asking.show(found, as_json, proven=found.proven)
+        return
     told = answer(
         asked,
         lambda queries, reader: queries.replay(
@@ -151,6 +181,7 @@ def replay(
 
 @click.command(short_help="Events by kind, time, vendor, model, tool or policy: metadata only.")
 @question_options
+@ask_option
 @click.option("--kind", "kinds", multiple=True, type=click.Choice(list(KINDS)), help="Of this kind; can be repeated.")
 @click.option("--vendor", help="Requests to this vendor.")
 @click.option("--model", help="Requests of this model, asked for or answered.")
@@ -163,6 +194,7 @@ def replay(
 def find(
     asked: Asked,
     as_json: bool,
+    ask: str | None,
     kinds: tuple[str, ...],
     vendor: str | None,
     model: str | None,
@@ -182,38 +214,11 @@ def find(
       audit-ledger find --tenant acme --kind finding --known-at 2026-05-15T15:00:00Z
     """
     filters = Filters(kinds, Window(start, end), vendor, model, tool, policy_version)
+    if ask is not None:
+        asking.show(asking.ask(asked, ask, "Find", asking.found(filters, limit, as_json, known_at)), as_json)
+        return
     found = answer(asked, lambda queries, reader: queries.find(asked.tenant, filters, reader, limit, known_at=known_at))
     if as_json:
         print_json(found.to_json())
     else:
         click.echo(render_timeline.finds(found, width()), nl=False)
-
-
-def _told_once(story: Story) -> Story:
-    """The story with what is behind an artifact, and each system instruction, only where it first takes part."""
-    told: set[tuple[str, str, str | None, tuple[bytes, ...]]] = set()
-    instructions: dict[bytes, int] = {}
-    steps = []
-    for step in story.steps:
-        governance = []
-        for each in step.governance:
-            key = (each.kind, each.artifact_id, each.revision, tuple(act.event.event_id for act in each.changes))
-            if key not in told:
-                governance.append(each)
-            elif each.kind in ALWAYS or each.flags:
-                governance.append(replace(each, changes=(), text=None, text_unavailable=None))
-            told.add(key)
-        events = tuple(_instructed_once(event, step.number, instructions) for event in step.events)
-        steps.append(replace(step, governance=tuple(governance), events=events))
-    return replace(story, steps=tuple(steps))
-
-
-def _instructed_once(event: SealedEvent, number: int, instructions: dict[bytes, int]) -> SealedEvent:
-    contents = []
-    for content in event.contents:
-        if content.slot == INSTRUCTIONS and content.data is not None:
-            first = instructions.setdefault(content.data, number)
-            if first != number:
-                content = replace(content, data=None, unavailable=f"it is the same as in step {first}")
-        contents.append(content)
-    return replace(event, contents=tuple(contents))

@@ -107,6 +107,7 @@ class Served:
     query: grpc.aio.Channel
     address: str
     mtls_address: str
+    query_address: str
 
     async def ingest(
         self, call: str, message: Any, metadata: Metadata = (), channel: grpc.aio.Channel | None = None
@@ -244,6 +245,7 @@ async def served(path: Path) -> AsyncIterator[Served]:
                     query,
                     str(gateway.address),
                     str(gateway.mtls_address),
+                    address,
                 )
                 for tenant, event_id in EVENTS.items():
                     await made.ingest("Publish", publishing(tenant, event(event_id)), channel=setup)
