@@ -19,6 +19,8 @@ from ledger.cli.options import Command
 from ledger.cli.progress import Progress
 from ledger.cli.sending import Placed, Refusal, Sent
 from ledger.errors import Rejected
+from ledger.importers.bedrock import bedrock
+from ledger.importers.litellm import litellm
 from ledger.importers.openai_chat import openai_chat
 from ledger.importers.records import Wrong
 from ledger.importers.run import Source, import_files
@@ -97,6 +99,30 @@ def _openai_chat(occurred_at: str | None) -> Source:
       audit-ledger import openai-chat conversations.jsonl --tenant acme --dry-run
     """
     return openai_chat(_moment(occurred_at))
+
+
+@import_command("litellm")
+def _litellm() -> Source:
+    """Import LiteLLM's spend logs: rows of LiteLLM_SpendLogs as JSON, JSON Lines or CSV, gzipped or not.
+
+    \b
+    Examples:
+      audit-ledger import litellm spend.json --tenant acme --to 127.0.0.1:7443 --wait
+      audit-ledger import litellm spend.csv.gz --tenant acme --dry-run
+    """
+    return litellm()
+
+
+@import_command("bedrock")
+def _bedrock() -> Source:
+    """Import AWS Bedrock's model-invocation logs: objects of the S3 bucket, or folders of them.
+
+    \b
+    Examples:
+      audit-ledger import bedrock AWSLogs/ --tenant acme --to 127.0.0.1:7443 --wait
+      audit-ledger import bedrock 20240515T150000Z_1.json.gz --tenant acme --dry-run
+    """
+    return bedrock()
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -28,6 +28,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, NoReturn, cast
 
@@ -94,8 +95,23 @@ def files_in(paths: Iterable[Path], *, leave_out: frozenset[str] = frozenset()) 
             yield path
 
 
-def read(path: Path, rows: Literal["json", "json or csv"] = "json") -> Iterator[Record | Wrong]:
-    """The records of a file, and what is wrong in it, in their order. Never raises for what stands in it."""
+def read(
+    path: Path, rows: Literal["json", "json or csv"] = "json", pages: str | None = None
+) -> Iterator[Record | Wrong]:
+    """The records of a file, and what is wrong in it, in their order. Never raises for what stands in it.
+
+    `pages`: an object with a list under this name is a page of a longer list, and stands for the list's elements.
+    """
+    for found in _records(path, rows):
+        listed = found.value.get(pages) if pages is not None and isinstance(found, Record) else None
+        if isinstance(listed, list):
+            for at, each in enumerate(listed, start=1):
+                yield _record(each, Place(found.place.file, found.place.line, at))
+        else:
+            yield found
+
+
+def _records(path: Path, rows: str) -> Iterator[Record | Wrong]:
     name = str(path)
     try:
         with _opened(path) as raw:
@@ -239,7 +255,7 @@ def _csv(name: str, first: bytes, number: int, stream: BinaryIO) -> Iterator[Rec
     csv.field_size_limit(LINE_BYTES_MAX)
     rest = io.TextIOWrapper(stream, encoding="utf-8", newline="")
     try:
-        lines = _chained(first.decode("utf-8"), rest)
+        lines = chain((first.decode("utf-8"),), rest)
         reader = csv.reader(lines, strict=True)
         header = next(reader)
         if len(set(header)) != len(header):
@@ -256,11 +272,6 @@ def _csv(name: str, first: bytes, number: int, stream: BinaryIO) -> Iterator[Rec
         raise _Stop(None, "is neither JSON Lines nor CSV in UTF-8") from None
     finally:
         rest.detach()
-
-
-def _chained(first: str, rest: Iterable[str]) -> Iterator[str]:
-    yield first
-    yield from rest
 
 
 def text_of(value: dict[str, Any], field: str, where: str = "") -> str:

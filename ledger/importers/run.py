@@ -25,11 +25,15 @@ Importer = Callable[[Record], Iterable[pb.Event]]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A kind of file. `record` is what one record is called; `left_out` are names in folders that are no source."""
+    """A kind of file. `record` is what one record is called; `left_out` are names in folders that are no source.
+
+    `pages`: an object with a list under this name stands for the list's elements.
+    """
 
     record: str
     importer: Importer
     rows: Literal["json", "json or csv"] = "json"
+    pages: str | None = None
     left_out: frozenset[str] = frozenset()
 
 
@@ -47,7 +51,7 @@ def import_files(
     """The events of files and folders, in their order. `counts`: records by their name, and events by their kind."""
     for path in files_in(paths, leave_out=source.left_out):
         counts["files"] += 1
-        for found in read(path, source.rows):
+        for found in read(path, source.rows, source.pages):
             counts[source.record] += isinstance(found, Record)
             events = _events(source.importer, found) if isinstance(found, Record) else found
             if isinstance(events, Wrong):

@@ -1,0 +1,76 @@
+"""LiteLLM's names of calls and providers, in the record's words (`CallTypes` and `LlmProviders` of litellm 1.106)."""
+
+from __future__ import annotations
+
+from ledger.vendors.json_values import Json, table, tables
+from ledger.vendors.routes import FormatName
+
+VENDORS = {
+    "azure": "azure.ai.openai",
+    "azure_ai": "azure.ai.inference",
+    "azure_text": "azure.ai.openai",
+    "bedrock": "aws.bedrock",
+    "bedrock_converse": "aws.bedrock",
+    "vertex_ai": "gcp.vertex_ai",
+    "vertex_ai_beta": "gcp.vertex_ai",
+    "gemini": "gcp.gemini",
+    "text-completion-openai": "openai",
+    "anthropic_text": "anthropic",
+    "cohere_chat": "cohere",
+    "mistral": "mistral_ai",
+    "codestral": "mistral_ai",
+    "text-completion-codestral": "mistral_ai",
+    "xai": "x_ai",
+    "watsonx": "ibm.watsonx.ai",
+    "watsonx_text": "ibm.watsonx.ai",
+}
+"""As OpenTelemetry's GenAI conventions spell them; a provider that is not here keeps LiteLLM's name."""
+
+_CALLS: dict[str, tuple[str, ...]] = {
+    "chat": (
+        "completion",
+        "responses",
+        "anthropic_messages",
+        "generate_content",
+        "generate_content_stream",
+        "_arealtime",
+        "_aresponses_websocket",
+        "send_message",
+        "create_interaction",
+    ),
+    "completion": ("text_completion",),
+    "embedding": ("embedding",),
+    "image": ("image_generation", "image_edit", "image_variation"),
+    "moderation": ("moderation",),
+    "transcription": ("transcription",),
+    "speech": ("speech",),
+    "rerank": ("rerank",),
+}
+OPERATIONS = {name: operation for operation, calls in _CALLS.items() for call in calls for name in (call, f"a{call}")}
+"""A call and its async twin to the operation; what is not here is another one."""
+
+_SHAPES: dict[str, FormatName] = {
+    "text_completion": "openai.completions",
+    "embedding": "openai.embeddings",
+    "responses": "openai.responses",
+    "anthropic_messages": "anthropic.messages",
+    "generate_content": "gemini.generate",
+    "generate_content_stream": "gemini.generate",
+}
+
+
+def format_of(call_type: str, response: Json) -> FormatName:
+    """The wire format of a call's bodies. A call passed through to a vendor's own API is told by its answer."""
+    named = _SHAPES.get(call_type) or _SHAPES.get(call_type.removeprefix("a"))
+    if named is not None:
+        return named
+    body = table(response)
+    if call_type == "pass_through_endpoint":
+        if body.get("type") == "message":
+            return "anthropic.messages"
+        if "candidates" in body:
+            return "gemini.generate"
+        if table(body.get("output")).get("message") is not None:
+            return "bedrock.converse"
+        return "openai.chat" if tables(body.get("choices")) else "json"
+    return "openai.chat" if OPERATIONS.get(call_type) == "chat" else "json"
