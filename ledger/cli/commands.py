@@ -13,6 +13,7 @@ from ledger.cli.importing import import_
 from ledger.cli.keys import keys
 from ledger.cli.policies import policy
 from ledger.cli.processes import serve, up
+from ledger.cli.proxying import proxy
 from ledger.cli.publishing import publish
 from ledger.cli.restoring import restore
 from ledger.cli.roles import roles
@@ -23,4 +24,4 @@ from ledger.cli.verifying import verify
 def commands() -> list[click.Command]:
     """What this package adds to `audit-ledger`."""
     people = [keys, erase, expire, hold, restore]
-    return [init, tenant, policy, roles, serve, up, publish, import_, verify, fsck, check, *people, status, demo]
+    return [init, tenant, policy, roles, serve, up, proxy, publish, import_, verify, fsck, check, *people, status, demo]

@@ -261,6 +261,11 @@ class Engine:
         """Whether the last calls for ordinary events failed, as far as is known without a lock."""
         return self._bulk.away_since is not None
 
+    @property
+    def can_spool(self) -> bool:
+        """Whether the spool takes events now, as far as is known without a lock."""
+        return self._bulk.can_store()
+
     # --- for the lanes and the fork ---------------------------------------------------------------------------------
 
     def offer_own(self, event: Event) -> None:

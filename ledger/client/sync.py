@@ -107,6 +107,11 @@ class Client:
         """Whether the gateway is away: the last call for ordinary events failed, and none succeeded since."""
         return self._engine.is_away
 
+    @property
+    def can_spool(self) -> bool:
+        """Whether events would find a place in the spool: there is one, with room, and a gateway's key to seal to."""
+        return self._engine.can_spool
+
     def fault(self, what: str) -> None:
         """Counts and tells, from a thread of its own, what could not be made an event. Never blocks, never raises."""
         self._engine.fault(what)

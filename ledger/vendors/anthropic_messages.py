@@ -84,6 +84,7 @@ def answered(body: Json) -> Answered:
         tokens_reasoning=whole(table(usage.get("output_tokens_details")).get("thinking_tokens")),
         tier=text(usage.get("service_tier")),
         region=text(usage.get("inference_geo")),
+        region_source="response" if text(usage.get("inference_geo")) else "",
         tools_ran=tuple(_at_vendor(blocks)),
     )
 

@@ -100,6 +100,7 @@ class Guardrail:
 class Answered:
     """What an answer says. `error_class`: the vendor's own word for what went wrong.
 
+    `region_source`: where it says the region, "response" or "response-header". `account`, `project`: of the vendor.
     `cut`: the answer was longer than its reader keeps. `partial`: it ended before its end.
     `unreadable`: it came in an encoding that can't be read here.
     """
@@ -121,6 +122,9 @@ class Answered:
     tools_ran: tuple[ToolRan, ...] = ()
     conversation: str = ""
     region: str = ""
+    region_source: str = ""
+    account: str = ""
+    project: str = ""
     cut: bool = False
     partial: bool = False
     unreadable: bool = False

@@ -210,17 +210,21 @@ _TOKENS = "x-amzn-bedrock-{}-token-count"
 
 
 def _with_headers(answered: Answered, headers: Mapping[str, str]) -> Answered:
-    """With what only headers tell: an id where the body has none, Azure's region, Bedrock's tokens."""
+    """With what only headers tell: an id where the body has none, Azure's region, accounts, Bedrock's tokens."""
 
     def count(name: str) -> int | None:
         value = headers.get(_TOKENS.format(name), "")
         return whole(int(value)) if value.isascii() and value.isdigit() and len(value) < 19 else None
 
+    region = headers.get("x-ms-region", "")
     request_id = next((headers[name] for name in _REQUEST_IDS if headers.get(name)), "")
     return replace(
         answered,
         response_id=answered.response_id or request_id,
-        region=answered.region or headers.get("x-ms-region", ""),
+        region=answered.region or region,
+        region_source=answered.region_source or ("response-header" if region else ""),
+        account=headers.get("openai-organization", "") or headers.get("anthropic-organization-id", ""),
+        project=headers.get("openai-project", ""),
         tokens_in=count("input") if answered.tokens_in is None else answered.tokens_in,
         tokens_out=count("output") if answered.tokens_out is None else answered.tokens_out,
     )

@@ -1,0 +1,257 @@
+"""The proxy as a service: everything made, listening, and taken down in order.
+
+Start: settings, upstreams, policy, secret, roles and certificates are read; what is wrong with any of them is
+`Misconfigured`, and nothing listens. Then it listens, and says loudly what is not protected.
+
+Stop (`stop` is set): no new connection, and calls on old ones are answered 503; calls at work go on for `drain_ms`,
+then they are cancelled, and recorded so; then what is recorded is sent, or stored in the spool.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import grpc
+from aiohttp import web
+
+from ledger import __version__
+from ledger.client import Client, tls, token_file
+from ledger.client.options import Settings, is_local
+from ledger.config import ProxyConfig
+from ledger.config.address import Address, parse_address
+from ledger.errors import Misconfigured
+from ledger.gateway.faults import report_fault
+from ledger.gateway.observe import ObservationServer
+from ledger.identity.authority import Authority
+from ledger.proxy.admitting import Admission, Secret
+from ledger.proxy.aws_signing import AwsSigner
+from ledger.proxy.forwarding import Upstreams
+from ledger.proxy.governing import Governing
+from ledger.proxy.handling import Handler, Parts
+from ledger.proxy.metrics import ProxyMetrics
+from ledger.proxy.recorder import Publishers, Recorder
+from ledger.proxy.upstreams import read_upstreams
+from ledger.v1.event_pb2 import CapturePath
+
+log = logging.getLogger(__name__)
+
+SERVICE = "audit-ledger-proxy"
+LOOK_EVERY_S = 0.25
+CLOSE_TIMEOUT_S = 10.0
+CANCELLED_S = 5.0
+"""What cancelled calls get to end."""
+
+HEADERS_MAX = 256
+LINE_BYTES_MAX = 64 * 1024
+SPOOL_AFTER_MS = 200
+RPC_TIMEOUT_MS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where a running proxy listens."""
+
+    address: Address
+    metrics: Address
+
+
+async def run_proxy(config: ProxyConfig, stop: asyncio.Event, on_ready: Callable[[Listening], None]) -> None:
+    """Runs a proxy until `stop` is set. `config` is complete: its policy, gateway and tenant are known."""
+    check(config)
+    metrics = ProxyMetrics()
+    governing = Governing(Path(config.capture_policy), metrics.policy_taken)
+    await asyncio.to_thread(governing.load)
+    upstreams = read_upstreams(Path(config.upstreams))
+    signers = {
+        name: await asyncio.to_thread(AwsSigner, each) for name, each in upstreams.items() if each.kind == "bedrock"
+    }
+    secret = Secret.read(config.secret)
+    authority = await asyncio.to_thread(Authority, Path(config.roles)) if config.roles else None
+    outgoing = Upstreams(upstreams, config)
+    recorder = Recorder(
+        {tenant: _publishers(config, tenant, lambda each: recorder.rejected(each)) for tenant in config.all_tenants},
+        metrics,
+        content_bytes_max=config.content_bytes_max,
+        pending_bytes_max=config.stream_pending_bytes_max,
+        stand_in=secret.stand_in,
+    )
+    admission = Admission(authority, config.all_tenants, config.tenant, known=config.callers == "known")
+    parts = Parts(config, upstreams, signers, outgoing, admission, secret, governing, recorder, metrics)
+    try:
+        await _serve(config, Handler(parts), parts, stop, on_ready)
+    finally:
+        await outgoing.close()
+        if not await asyncio.to_thread(recorder.close, CLOSE_TIMEOUT_S):
+            log.error("the proxy ended with records that neither the ledger nor the spool has")
+
+
+def check(config: ProxyConfig) -> None:
+    """Refuses what a proxy can't run with."""
+    for name in ("capture_policy", "to"):
+        if not getattr(config, name):
+            raise Misconfigured(f"proxy.{name}: is missing; a proxy that runs in no ledger's home needs it")
+    if not config.all_tenants:
+        raise Misconfigured("proxy.tenant: is missing; give it, or proxy.tenants, whose names calls then must give")
+    if config.callers == "known" and not config.roles:
+        raise Misconfigured('proxy.callers: "known" needs proxy.roles, which says who they are')
+    if config.tls_client_ca and not config.roles:
+        raise Misconfigured("proxy.tls_client_ca: expected proxy.roles with it: whose certificates they are")
+
+
+def _publishers(config: ProxyConfig, tenant: str, rejected: Callable[..., None]) -> Publishers:
+    settings: Settings = {
+        "service": SERVICE,
+        "version": __version__,
+        "environment": config.environment,
+        "capture_path": CapturePath.CAPTURE_PATH_PROXY,
+        "credentials": _credentials(config),
+        "token": token_file(config.token_file) if config.token_file else None,
+        "spool_dir": config.spool,
+        "spool_bytes_max": config.spool_bytes_max,
+        "spool_after_ms": SPOOL_AFTER_MS,
+        "rpc_timeout_ms": RPC_TIMEOUT_MS,
+        "on_rejected": rejected,
+    }
+    seen: Settings = {**settings, "numbered": False}
+    return Publishers(Client(config.to, tenant, **settings), Client(config.to, tenant, **seen))
+
+
+def _credentials(config: ProxyConfig) -> grpc.ChannelCredentials | None:
+    if not config.ca and not config.certificate and is_local(config.to):
+        return None
+    return tls(config.ca or None, config.certificate or None, config.key or None)
+
+
+async def _serve(
+    config: ProxyConfig, handler: Handler, parts: Parts, stop: asyncio.Event, on_ready: Callable[[Listening], None]
+) -> None:
+    _watch(handler, parts)
+    context = _listening_tls(config)
+    server = web.Server(
+        handler,
+        handler_cancellation=True,
+        access_log=None,
+        auto_decompress=False,
+        keepalive_timeout=config.keep_alive_ms / 1_000,
+        max_line_size=LINE_BYTES_MAX,
+        max_field_size=config.header_bytes_max,
+        max_headers=HEADERS_MAX,
+    )
+    runner = web.ServerRunner(server, shutdown_timeout=CANCELLED_S)
+    await runner.setup()
+    observe = ObservationServer(
+        parse_address(config.metrics_listen, "proxy.metrics_listen"),
+        parts.metrics.registry,
+        lambda: not handler.stopping,
+    )
+    looking = asyncio.create_task(_look(config, parts, context))
+    try:
+        site = web.TCPSite(runner, config.address.host, config.address.port, ssl_context=context)
+        try:
+            await site.start()
+        except OSError as error:
+            raise Misconfigured(f"proxy.listen: cannot listen on {config.listen}: {error.strerror}") from None
+        address = config.address.with_port(runner.addresses[0][1])
+        observe.start()
+        _say(config, address, parts)
+        on_ready(Listening(address, observe.address))
+        await stop.wait()
+        handler.stop()
+        await site.stop()
+        await _drained(handler, config.drain_ms / 1_000)
+    finally:
+        handler.stop()
+        looking.cancel()
+        await runner.cleanup()
+        observe.close()
+
+
+async def _drained(handler: Handler, within_s: float) -> None:
+    """Returns when no call is at work, or the time is over."""
+    try:
+        async with asyncio.timeout(within_s):
+            await handler.idle.wait()
+    except TimeoutError:
+        log.warning("%d calls were still at work when the time to drain was over, and are cancelled", handler.in_flight)
+
+
+async def _look(config: ProxyConfig, parts: Parts, context: ssl.SSLContext | None) -> None:
+    """Keeps up with files that change, and with how records fare."""
+    stamp = _stamp(config)
+    rounds = 0
+    while True:
+        await asyncio.sleep(LOOK_EVERY_S)
+        rounds += 1
+        try:
+            parts.recorder.look()
+            if rounds % 8 == 0:
+                await parts.governing.look()
+                if context is not None and (now := _stamp(config)) != stamp:
+                    context.load_cert_chain(config.tls_certificate, config.tls_key)
+                    stamp = now
+                    log.info("the proxy's certificate was read again")
+        except (OSError, ssl.SSLError) as error:
+            log.error("the proxy's certificate was changed and not taken: %s", type(error).__name__)
+        except Exception as error:
+            report_fault(error, "looking after the proxy")
+
+
+def _stamp(config: ProxyConfig) -> tuple[int, ...]:
+    if not config.tls_certificate:
+        return ()
+    found = (Path(each).stat() for each in (config.tls_certificate, config.tls_key))
+    return tuple(number for each in found for number in (each.st_mtime_ns, each.st_size, each.st_ino))
+
+
+def _listening_tls(config: ProxyConfig) -> ssl.SSLContext | None:
+    if not config.tls_certificate:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(config.tls_certificate, config.tls_key)
+        if config.tls_client_ca:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(config.tls_client_ca)
+    except (OSError, ssl.SSLError) as error:
+        raise Misconfigured(f"proxy.tls_certificate: cannot be used: {type(error).__name__}") from None
+    return context
+
+
+def _say(config: ProxyConfig, address: Address, parts: Parts) -> None:
+    """What an operator must know of what was started."""
+    if not config.tls_certificate:
+        who = "this machine can" if address.is_loopback else "EVERYBODY ON THE WAY CAN"
+        log.warning("the proxy listens on %s in clear: %s read prompts, answers and vendors' keys", address, who)
+    if config.callers == "anyone":
+        log.warning("whoever reaches %s may use the proxy; what callers say of themselves is a claim", address)
+        for name in parts.signers:
+            log.warning("whoever reaches %s uses the proxy's own AWS credentials of upstream %s", address, name)
+    if not config.secret:
+        log.warning("proxy.secret is not set: keyed hashes are other ones after a restart, and none of credentials")
+    if config.on_ledger_down == "refuse":
+        log.info("calls are refused while the ledger does not acknowledge their beginning")
+    else:
+        log.info("calls go on while the ledger is away; records wait in %s", config.spool)
+
+
+def _watch(handler: Handler, parts: Parts) -> None:
+    metrics, recorder = parts.metrics, parts.recorder
+    metrics.watch("calls_in_flight", "Calls at work.", lambda: handler.in_flight)
+    metrics.watch("bytes_held", "Bytes of calls at work and of what is to be recorded.", lambda: handler.held_bytes)
+    for name, text in (
+        ("spool_bytes", "Bytes in the spool."),
+        ("queued_events", "Events that wait for the ledger in memory."),
+        ("accepted", "Events that the ledger took."),
+        ("repeated", "Events that the ledger had already."),
+        ("rejected", "Events that the ledger refused for good."),
+        ("dropped", "Events lost for want of room or time."),
+        ("spool_lost_events", "Events in the spool that can't be sent any more."),
+    ):
+        metrics.watch(f"ledger_{name}", text, partial(recorder.total, name))
