@@ -1,4 +1,4 @@
-"""From what was found to an event that the gateway takes.
+"""What was found, put into an event that the gateway takes.
 
 Nothing of a record is lost because a part of it can't stand where it belongs: what is no name, is out of range, or
 holds in clear what must not (see `ledger.otlp.names`) goes into the content `attributes`, under the attribute that
@@ -13,11 +13,13 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from ledger.otlp.clearing import clear
+from ledger.otlp.clearing import clear, clear_media_types
+from ledger.otlp.completing import ABSENT, PROMPT
 from ledger.otlp.contents import content_of, cut_all
 from ledger.otlp.conventions.gen_ai import REFERENCE
 from ledger.otlp.listed import (
     LeftOver,
+    put_classes,
     put_guardrails,
     put_parameter,
     put_prompts,
@@ -34,19 +36,19 @@ from ledger.v1 import event_pb2 as pb
 
 UNKNOWN_TOOL = "unknown"
 DERIVED_MAX = LIST_ITEMS_MAX
-PARAMETER, PROMPT = "request.parameters:", "request.prompt."
+PARAMETER = "request.parameters:"
 
 _LISTS: dict[str, Callable[[pb.Event, Any], LeftOver]] = {
     "request.prompts": put_prompts,
     "request.retrieved": put_retrieved,
     "request.guardrails": put_guardrails,
     "subjects": put_subjects,
+    "tool_call.data_classes_sent": put_classes,
 }
 
 
-def build(found: Found, event_id: bytes, options: MappingOptions) -> pb.Event:
-    """The event. `found.kind` decides its body: a request or a tool call."""
-    event = pb.Event(event_id=event_id, phase=pb.PHASE_SINGLE)
+def fill(event: pb.Event, found: Found, options: MappingOptions) -> pb.Event:
+    """Puts what was found into an event. `found.kind` decides its body: a request or a tool call."""
     body = getattr(event, found.kind)
     body.SetInParent()
     left_over: dict[str, Value] = dict(found.misfits)
@@ -79,7 +81,9 @@ def build(found: Found, event_id: bytes, options: MappingOptions) -> pb.Event:
         event.tool_call.tool = UNKNOWN_TOOL
     if left_over:
         body.attributes.CopyFrom(content_of(left_over))
-    cut_all(list(_contents(event)), options.content_bytes_max, options.event_bytes_max)
+    contents = list(_contents(event))
+    cut_all(contents, options.content_bytes_max, options.event_bytes_max)
+    clear_media_types(event, contents)
     return event
 
 
@@ -100,6 +104,8 @@ def _put_user(event: pb.Event, found: Found, leave: Callable[[str, Value], None]
 def _put(event: pb.Event, found: Found, path: str, value: Value) -> LeftOver:
     if path.startswith(PARAMETER):
         yield from put_parameter(event, path[len(PARAMETER) :], value)
+    elif path.startswith(ABSENT):
+        put(event, f"{path[len(ABSENT) :]}.absent", True)
     elif path in _LISTS:
         yield from _LISTS[path](event, value)
     elif path.startswith(REFERENCE):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ledger.otlp.conventions import langfuse
 from ledger.otlp.record import Found, Record
 from ledger.otlp.values import text_of
 from ledger.v1 import event_pb2 as pb
@@ -30,14 +31,15 @@ def _add_error(record: Record, found: Found) -> None:
     body = found.kind
     raised = next((each.attributes for each in reversed(record.events) if each.name == "exception"), {})
     error = text_of(record.attributes.get("error.type"))
-    failed = record.failed or error is not None
+    failed = langfuse.failed(record) or error is not None
     if not failed:
         if body == "tool_call":
-            found.give("tool_call.outcome", pb.TOOL_OUTCOME_OK, derived=True)
+            found.give("tool_call.outcome", pb.TOOL_OUTCOME_OK, derived=not record.ok)
         return
     found.give(f"{body}.error_class", error, "error.type")
     found.give(f"{body}.error_class", text_of(raised.get("exception.type")), "exception.type")
     found.give(f"{body}.error_class", FAILED, derived=True)
+    found.used.add("error.type")
     found.give(f"{body}.error_text", record.status_message or None)
     found.give(f"{body}.error_text", text_of(raised.get("exception.message")), "exception.message")
     if body == "tool_call":

@@ -6,7 +6,7 @@ be marked so goes too: it must never look observed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from google.protobuf.descriptor import FieldDescriptor as F
@@ -19,6 +19,7 @@ from ledger.otlp.values import Value
 from ledger.record.translate import TEXT_PLAIN
 from ledger.v1 import event_pb2 as pb
 
+_PLAIN = frozenset({"", TEXT_PLAIN, "application/octet-stream"})
 _ACCOUNTABLE = frozenset({"approver"})
 _REQUIRED = {"PromptUse": "prompt_id", "GuardrailResult": "name", "NamedNumber": "name"}
 """Of items of lists: the name without which there is no item."""
@@ -36,7 +37,7 @@ class Named(NamedTuple):
 
 def clear(event: pb.Event) -> Iterator[tuple[str, Value]]:
     """Takes out what must not stand in clear, and yields it with its path."""
-    persons = _persons(event)
+    persons = persons_of(event)
     while True:
         names = list(_names(event, ""))
         if not may_not_stand([each.text for each in names], persons):
@@ -49,6 +50,14 @@ def clear(event: pb.Event) -> Iterator[tuple[str, Value]]:
             yield from _taken_out(event, each)
 
 
+def clear_media_types(event: pb.Event, contents: Iterable[pb.Content]) -> None:
+    """Takes out media types that hold, by an unlucky chance, the identifier of a person: a text is then plain text."""
+    persons = persons_of(event)
+    for content in contents:
+        if persons and content.media_type not in _PLAIN and not stands(content.media_type, persons):
+            content.ClearField("media_type")
+
+
 def _taken_out(event: pb.Event, each: Named) -> Iterator[tuple[str, Value]]:
     if each.path == "derived_fields":
         del event.derived_fields[each.place]
@@ -58,7 +67,6 @@ def _taken_out(event: pb.Event, each: Named) -> Iterator[tuple[str, Value]]:
             return
         return
     if isinstance(each.holder, pb.Content):
-        # A media type of ours, by an unlucky chance: without it a text is taken for plain text.
         yield each.path, each.text
         if each.field == "reference":
             each.holder.absent = True
@@ -73,7 +81,8 @@ def _taken_out(event: pb.Event, each: Named) -> Iterator[tuple[str, Value]]:
         each.holder.ClearField(each.field)
 
 
-def _persons(event: pb.Event) -> tuple[str, ...]:
+def persons_of(event: pb.Event) -> tuple[str, ...]:
+    """The identifiers of all persons named."""
     named = [each.identifier for each in event.subjects]
     if event.actor.HasField("user"):
         named.append(event.actor.user.identifier)
@@ -99,7 +108,7 @@ def _names(message: Message, prefix: str) -> Iterator[Named]:
 
 def _names_inside(message: Message, path: str) -> Iterator[Named]:
     if isinstance(message, pb.Content):
-        if message.media_type not in ("", TEXT_PLAIN, "application/octet-stream"):
+        if message.media_type not in _PLAIN:
             yield Named(f"{path}.media_type", message.media_type, message, "media_type")
         if message.reference:
             yield Named(f"{path}.reference", message.reference, message, "reference")

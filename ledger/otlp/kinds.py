@@ -8,11 +8,10 @@ spans of their own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
-from ledger.otlp.record import Kind
-from ledger.otlp.values import Value
+from ledger.otlp.conventions.openllmetry import mcp_call
+from ledger.otlp.record import Kind, Record
 from ledger.v1 import event_pb2 as pb
 
 
@@ -108,11 +107,11 @@ HEADS = frozenset({"gen_ai", "llm", "openinference", "traceloop", "langfuse", "m
 """First parts of keys without one of which a record is none of ours."""
 
 
-def about(attributes: Mapping[str, Value], heads: frozenset[str]) -> About | None:
+def about(record: Record) -> About | None:
     """What a record is about; None where it has nothing to do with generative AI."""
-    if HEADS.isdisjoint(heads):
+    if HEADS.isdisjoint(record.heads):
         return None
-    named = False
+    attributes, named = record.attributes, False
     for attribute, meanings in KINDS.items():
         value = attributes.get(attribute)
         if isinstance(value, str):
@@ -123,4 +122,4 @@ def about(attributes: Mapping[str, Value], heads: frozenset[str]) -> About | Non
     for attribute, found in CARRIED:
         if attribute in attributes:
             return OTHER if named and found is REQUEST else found
-    return CONTEXT
+    return TOOL if mcp_call(record) is not None else CONTEXT

@@ -132,3 +132,10 @@ def put_subjects(event: pb.Event, subjects: list[Any]) -> LeftOver:
             person.relation = relation
         elif relation is not None:
             yield "subjects.relation", relation
+
+
+def put_classes(event: pb.Event, classes: list[int]) -> LeftOver:
+    """Classifications of the data that a tool was given."""
+    event.tool_call.data_classes_sent.extend(classes[:LIST_ITEMS_MAX])  # type: ignore[arg-type]
+    if len(classes) > LIST_ITEMS_MAX:
+        yield "tool_call.data_classes_sent", classes[LIST_ITEMS_MAX:]

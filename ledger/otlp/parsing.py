@@ -40,6 +40,7 @@ def span_record(span: Span, options: MappingOptions) -> Record:
         start_ns=span.start_time_unix_nano,
         end_ns=span.end_time_unix_nano,
         failed=span.status.code == Status.STATUS_CODE_ERROR,
+        ok=span.status.code == Status.STATUS_CODE_OK,
         status_message=span.status.message,
         events=tuple(
             SpanEvent(each.name, each.time_unix_nano, _attributes(each.attributes, options)[0])

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from google.protobuf.descriptor import FieldDescriptor as F
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from ledger.otlp.contents import content_of
 from ledger.otlp.names import fits
@@ -62,6 +63,9 @@ def put(event: pb.Event, path: str, value: Value, *, partial: bool = False) -> b
     place = place_of(path)
     if place.kind == "Content":
         getattr(place.message_in(event), place.name).CopyFrom(content_of(value, partial=partial))
+        return True
+    if place.kind == "Timestamp" and isinstance(value, Timestamp):
+        getattr(place.message_in(event), place.name).CopyFrom(value)
         return True
     if not _takes(place.type, value):
         return False

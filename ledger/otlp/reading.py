@@ -1,7 +1,8 @@
 """How a convention is written down: rows of (our field, its attribute, how the value is read), and what needs more.
 
 A convention is asked only about records that carry one of its `heads`, the first part of an attribute's key. Its `more`
-comes before its rows: it reads what a row cannot (families of numbered attributes, JSON inside a value).
+comes before its rows: it reads what a row cannot (families of numbered attributes, JSON inside a value). What it reads
+beyond rows it says in `families`, for the documentation.
 """
 
 from __future__ import annotations
@@ -26,6 +27,13 @@ class Row(NamedTuple):
     derived: bool = False
 
 
+class Family(NamedTuple):
+    """Attributes that are read together, and the fields that they fill: for the documentation."""
+
+    paths: str
+    attributes: str
+
+
 @dataclass(frozen=True, slots=True)
 class Convention:
     """A way of writing attributes. `rows` stand in the order of their precedence."""
@@ -34,28 +42,27 @@ class Convention:
     heads: frozenset[str]
     rows: Sequence[Row]
     more: Callable[[Record, Found], None] | None = None
+    families: Sequence[Family] = ()
 
     def read(self, record: Record, found: Found) -> None:
         """Adds what the record says in this convention."""
         if self.heads.isdisjoint(record.heads):
             return
-        if self.more is not None:
+        if self.more is not None and found.kind != "context":
             self.more(record, found)
         attributes = record.attributes
         body = f"{found.kind}."
         for path, attribute, read, derived in self.rows:
-            if attribute in attributes and path not in found.values and _belongs(path, body):
+            if attribute in attributes and belongs(path, body):
                 value = read(attributes[attribute])
-                if value is None:
-                    if attributes[attribute] not in ("", [], {}):
-                        found.misfits[attribute] = attributes[attribute]
-                else:
-                    found.give(path, value, attribute, derived=derived)
+                if value is not None and found.give(path, value, attribute, derived=derived):
+                    found.used.add(attribute)
 
 
 _BODIES = ("request.", "tool_call.")
 
 
-def _belongs(path: str, body: str) -> bool:
+def belongs(path: str, body: str) -> bool:
     """Whether a path is of this body or of the envelope."""
+    path = path.removeprefix("reference:")
     return path.startswith(body) or not path.startswith(_BODIES)

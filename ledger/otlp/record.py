@@ -37,16 +37,17 @@ class Record:
     """
 
     attributes: Mapping[str, Value]
+    heads: frozenset[str]
     name: str = ""
     is_client: bool = False
     start_ns: int = 0
     end_ns: int = 0
     failed: bool = False
+    ok: bool = False
     status_message: str = ""
     events: tuple[SpanEvent, ...] = ()
     too_deep: tuple[str, ...] = ()
     dropped: int = 0
-    heads: frozenset[str] = field(default=frozenset())
 
     def under(self, prefix: str) -> Iterator[tuple[str, Value]]:
         """Attributes whose key begins with this, the prefix taken off."""
@@ -58,7 +59,8 @@ class Record:
 @dataclass(slots=True)
 class Found:
     """What a record says. `derived`: the paths that were inferred. `misfits`: what could not stand where it belongs, by
-    attribute; `partial`: contents of which the exporter dropped parts."""
+    attribute; `partial`: contents of which the exporter may have dropped parts. `used`: attributes that were taken, or
+    say what was taken already; `used_under`: all of those that begin so."""
 
     kind: Kind
     values: dict[str, Value] = field(default_factory=dict)
@@ -66,18 +68,31 @@ class Found:
     derived: set[str] = field(default_factory=set)
     partial: set[str] = field(default_factory=set)
     misfits: dict[str, Value] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+    used_under: set[str] = field(default_factory=set)
 
-    def give(self, path: str, value: Value, source: str = "", *, derived: bool = False) -> None:
-        """Notes a value, unless there is one."""
-        if value is None or path in self.values:
-            return
+    def give(self, path: str, value: Value, source: str = "", *, derived: bool = False) -> bool:
+        """Notes a value, unless there is one. True when it was taken, or there was the same."""
+        if value is None:
+            return False
+        if path in self.values:
+            return bool(self.values[path] == value)
         self.values[path] = value
         if source:
             self.sources[path] = source
         if derived:
             self.derived.add(path)
+        return True
 
     def give_all(self, values: Iterable[tuple[str, Value]], source: str = "") -> None:
         """Notes each of these."""
         for path, value in values:
             self.give(path, value, source)
+
+    def says(self, path: str) -> bool:
+        """Whether there is a value."""
+        return path in self.values
+
+    def was_used(self, attribute: str) -> bool:
+        """Whether what an attribute says stands in the event."""
+        return attribute in self.used or attribute.startswith(tuple(self.used_under))

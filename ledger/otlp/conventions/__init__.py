@@ -9,7 +9,24 @@ from __future__ import annotations
 from ledger.otlp.conventions.clients import CLIENTS
 from ledger.otlp.conventions.endpoint import ENDPOINT
 from ledger.otlp.conventions.gen_ai import GEN_AI
+from ledger.otlp.conventions.gen_ai_older import GEN_AI_OLDER
 from ledger.otlp.conventions.identity import IDENTITY
+from ledger.otlp.conventions.langfuse import LANGFUSE
+from ledger.otlp.conventions.ledger_attributes import LEDGER
+from ledger.otlp.conventions.mcp import MCP
+from ledger.otlp.conventions.openinference import OPENINFERENCE
+from ledger.otlp.conventions.openllmetry import OPENLLMETRY
 from ledger.otlp.reading import Convention
 
-CONVENTIONS: tuple[Convention, ...] = (IDENTITY, ENDPOINT, GEN_AI, CLIENTS)
+CONVENTIONS: tuple[Convention, ...] = (
+    LEDGER,
+    IDENTITY,
+    ENDPOINT,
+    GEN_AI,
+    GEN_AI_OLDER,
+    CLIENTS,
+    OPENINFERENCE,
+    OPENLLMETRY,
+    LANGFUSE,
+    MCP,
+)

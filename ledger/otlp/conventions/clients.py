@@ -12,13 +12,16 @@ from ledger.otlp.values import text_of
 
 CLIENTS = Convention(
     "vendors' own clients",
-    frozenset({"anthropic", "aws", "openai"}),
+    frozenset({"anthropic", "aws", "openai", "azure", "az"}),
     (
         Row("request.finish_reason_raw", "anthropic.message.stop_reason", text_of),
         Row("request.provider_request_id", "aws.request_id", text_of),
         Row("request.provider_request_id", "anthropic.request.id", text_of),
+        Row("request.provider_request_id", "azure.service.request.id", text_of),
+        Row("request.provider_request_id", "az.service_request_id", text_of),
         Row("request.vendor_account", "anthropic.organization.id", text_of),
         Row("request.endpoint_tier", "anthropic.response.service_tier", text_of),
         Row("request.endpoint_tier", "openai.response.service_tier", text_of),
+        Row("request.endpoint_tier", "openai.request.service_tier", text_of),
     ),
 )

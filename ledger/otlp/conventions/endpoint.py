@@ -15,9 +15,11 @@ vendor is Azure, and the model asked for is the name of a deployment. Otherwise 
 | `aiplatform.googleapis.com`                                               | `gcp.vertex_ai`   | `global`   |
 | `generativelanguage.googleapis.com`                                       | `gcp.gemini`      | unknown    |
 | `bedrock-runtime.<region>.amazonaws.com`, also `-fips` and `.cn`          | `aws.bedrock`     | `<region>` |
+| `api.mistral.ai`, `api.groq.com`, `api.x.ai`, `api.deepseek.com`, `api.cohere.com`, `api.perplexity.ai` | theirs | - |
 
 Any other address (a proxy, a gateway, one's own server) tells nothing. A region that the client was configured with,
-`cloud.region`, counts before that of the address.
+`cloud.region`, counts before that of the address. The address itself is kept in the content `attributes`; it is the
+destination of a tool's run.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ import re
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from ledger.otlp.reading import Convention
+from ledger.otlp.reading import Convention, Family, Row
 from ledger.otlp.record import Found, Record
 from ledger.otlp.values import text_of
 
@@ -41,6 +43,12 @@ _ADDRESSES = (
     ("gcp.vertex_ai", r"aiplatform\.(?P<region>[a-z0-9-]+)\.rep\.googleapis\.com"),
     ("gcp.vertex_ai", r"aiplatform\.googleapis\.com"),
     ("gcp.gemini", r"generativelanguage\.googleapis\.com"),
+    ("mistral_ai", r"api\.mistral\.ai"),
+    ("groq", r"api\.groq\.com"),
+    ("x_ai", r"api\.x\.ai"),
+    ("deepseek", r"api\.deepseek\.com"),
+    ("cohere", r"api\.cohere\.(?:com|ai)"),
+    ("perplexity", r"api\.perplexity\.ai"),
     ("aws.bedrock", r"bedrock-runtime(?:-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?"),
 )
 _KNOWN = tuple((vendor, re.compile(pattern)) for vendor, pattern in _ADDRESSES)
@@ -67,10 +75,10 @@ def endpoint_of(address: str) -> Endpoint | None:
 def _more(record: Record, found: Found) -> None:
     if found.kind != "request":
         return
-    region = text_of(record.attributes.get("cloud.region"))
-    if region is not None:
-        found.give("request.region", region, "cloud.region")
+    region = found.values.get("request.region") or text_of(record.attributes.get("cloud.region"))
+    if not found.says("request.region") and found.give("request.region", region, "cloud.region"):
         found.give("request.region_source", BY_CONFIGURATION)
+        found.used.add("cloud.region")
     attribute, address = _address(record)
     endpoint = endpoint_of(address)
     if endpoint is None:
@@ -105,4 +113,16 @@ def _host_of(url: str) -> str:
         return ""
 
 
-ENDPOINT = Convention("the endpoint's address", frozenset({"server", "cloud", "url", "gen_ai"}), (), _more)
+ENDPOINT = Convention(
+    "the endpoint's address",
+    frozenset({"server", "cloud", "url", "gen_ai"}),
+    (Row("tool_call.destination", "server.address", text_of),),
+    _more,
+    (
+        Family("request.region, region_source `configuration`", "cloud.region"),
+        Family("request.region, region_source `endpoint` (derived)", "the host in server.address, else in a URL"),
+        Family("request.vendor (derived)", "the host, where the span names none, or `openai` at an address of Azure"),
+        Family("request.deployment (derived)", "gen_ai.request.model at an address of Azure"),
+        Family("(the host in a URL)", "gen_ai.openai.api_base, url.full"),
+    ),
+)

@@ -7,13 +7,17 @@ instead writes where to, under the same name with `_ref` behind.
 
 from __future__ import annotations
 
-from ledger.otlp.reading import Convention, Row
+from ledger.otlp.reading import Convention, Family, Row
 from ledger.otlp.record import Found, Record
 from ledger.otlp.values import Value, count_of, integer_of, number_of, structure, text_of, texts_of, truth_of
+from ledger.otlp.vendors import vendor_of
 
 INPUT, OUTPUT, INSTRUCTIONS = "request.input", "request.output", "request.system_instructions"
+DEFINITIONS = "request.tool_definitions"
 REFERENCE = "reference:"
 """In front of the path of a content that is kept elsewhere."""
+
+JSON_DEPTH_MAX = 64
 
 PARAMETERS = (
     ("frequency_penalty", "gen_ai.request.frequency_penalty"),
@@ -30,37 +34,51 @@ PARAMETERS = (
 
 def json_of(value: Value) -> Value:
     """A content: a structure, or what a text of JSON says; None where it is empty."""
-    found = structure(value, 64)
-    return None if found in ("", [], {}) else found
+    found = structure(value, JSON_DEPTH_MAX)
+    return None if found is None or found in ("", [], {}) else found
 
 
-def first_text(value: Value) -> str | None:
-    """The first of a list of texts."""
+def reasons_of(value: Value) -> str | None:
+    """Why each choice ended; one text, the different ones joined by commas."""
     texts = texts_of(value)
-    return texts[0] if texts else None
+    return ",".join(dict.fromkeys(texts)) if texts else None
 
 
 def milliseconds(value: Value) -> int | None:
     """Seconds, as milliseconds."""
     seconds = number_of(value)
-    return round(seconds * 1_000) if seconds is not None and 0 <= seconds < 2**53 else None
+    return round(seconds * 1_000) if seconds is not None and 0 <= seconds < 2**50 else None
+
+
+def documents_of(value: Value) -> Value:
+    """Retrieved documents: objects with `id`, `content` (or `text`) and `score`."""
+    found = json_of(value)
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        return None
+    return [
+        {**{key: each[key] for key in each if key != "content"}, "text": each.get("text", each.get("content"))}
+        for each in found
+    ]
 
 
 def _more(record: Record, found: Found) -> None:
     attributes = record.attributes
-    for name, attribute in PARAMETERS:
-        if attribute in attributes:
-            found.give(f"request.parameters:{name}", number_of(attributes[attribute]), attribute)
-    variables = dict(record.under("gen_ai.prompt.variable."))
-    if variables:
-        found.give("request.variables", variables, "gen_ai.prompt.variable.")
+    if found.kind == "request":
+        for name, attribute in PARAMETERS:
+            if attribute in attributes and found.give(
+                f"request.parameters:{name}", number_of(attributes[attribute]), attribute
+            ):
+                found.used.add(attribute)
+        variables = dict(record.under("gen_ai.prompt.variable."))
+        if variables and found.give("request.variables", variables, "gen_ai.prompt.variable."):
+            found.used_under.add("gen_ai.prompt.variable.")
 
 
 GEN_AI = Convention(
     "OpenTelemetry GenAI",
     frozenset({"gen_ai"}),
     (
-        Row("request.vendor", "gen_ai.provider.name", text_of),
+        Row("request.vendor", "gen_ai.provider.name", vendor_of),
         Row("request.model_requested", "gen_ai.request.model", text_of),
         Row("request.model_answered", "gen_ai.response.model", text_of),
         Row("request.provider_request_id", "gen_ai.response.id", text_of),
@@ -68,7 +86,7 @@ GEN_AI = Convention(
         Row("request.top_p", "gen_ai.request.top_p", number_of),
         Row("request.tokens_max", "gen_ai.request.max_tokens", count_of),
         Row("request.seed", "gen_ai.request.seed", integer_of),
-        Row("request.finish_reason_raw", "gen_ai.response.finish_reasons", first_text),
+        Row("request.finish_reason_raw", "gen_ai.response.finish_reasons", reasons_of),
         Row("request.tokens_in", "gen_ai.usage.input_tokens", count_of),
         Row("request.tokens_out", "gen_ai.usage.output_tokens", count_of),
         Row("request.tokens_cached", "gen_ai.usage.cache_read.input_tokens", count_of),
@@ -79,12 +97,14 @@ GEN_AI = Convention(
         Row("request.prompt.revision", "gen_ai.prompt.version", text_of),
         Row(INSTRUCTIONS, "gen_ai.system_instructions", json_of),
         Row(INPUT, "gen_ai.input.messages", json_of),
+        Row(INPUT, "gen_ai.retrieval.query.text", text_of),
         Row(OUTPUT, "gen_ai.output.messages", json_of),
-        Row("request.tool_definitions", "gen_ai.tool.definitions", json_of),
+        Row(DEFINITIONS, "gen_ai.tool.definitions", json_of),
+        Row("request.retrieved", "gen_ai.retrieval.documents", documents_of),
         Row(REFERENCE + INSTRUCTIONS, "gen_ai.system_instructions_ref", text_of),
         Row(REFERENCE + INPUT, "gen_ai.input.messages_ref", text_of),
         Row(REFERENCE + OUTPUT, "gen_ai.output.messages_ref", text_of),
-        Row(REFERENCE + "request.tool_definitions", "gen_ai.tool.definitions_ref", text_of),
+        Row(REFERENCE + DEFINITIONS, "gen_ai.tool.definitions_ref", text_of),
         Row("tool_call.tool", "gen_ai.tool.name", text_of),
         Row("tool_call.call_id", "gen_ai.tool.call.id", text_of),
         Row("tool_call.parameters", "gen_ai.tool.call.arguments", json_of),
@@ -92,7 +112,10 @@ GEN_AI = Convention(
         Row("actor.agent", "gen_ai.agent.name", text_of),
         Row("actor.agent", "gen_ai.agent.id", text_of),
         Row("actor.agent_version", "gen_ai.agent.version", text_of),
-        Row("story.session_id", "gen_ai.conversation.id", text_of),
     ),
     _more,
+    (
+        *(Family(f"request.parameters, {name}", attribute) for name, attribute in PARAMETERS),
+        Family("request.variables", "gen_ai.prompt.variable.<name>"),
+    ),
 )
