@@ -2,9 +2,10 @@
 
 Python runs one thread at a time, and a gateway's work is for a processor: a second core needs a second process.
 
-- **One address.** The processes share it (SO_REUSEPORT); the system gives each *connection* to one of them, so the
-  calls of a client with one connection all go to one process. This process holds the address, bound and never
-  listening: with port 0 all get the same port, and an address that something else has, unshared, is refused at once.
+- **One address**, and one for OTLP over HTTP. The processes share them (SO_REUSEPORT); the system gives each
+  *connection* to one of them, so the calls of a client with one connection all go to one process. This process holds
+  the addresses, bound and never listening: with port 0 all get the same port, and an address that something else has,
+  unshared, is refused at once.
 - **One gateway.** All have the same id, key and configuration: a receipt says which gateway gave it, not which process,
   and nobody has to trust another key when their number changes. Limits of the configuration are each process's.
 - **Each its own memory.** A process answers a repeat with its first receipt only where it gave that itself; another one
@@ -21,7 +22,7 @@ import asyncio
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 
 import click
@@ -33,13 +34,17 @@ from ledger.errors import Misconfigured
 from ledger.home import Home
 
 READY = "gateway ready on "
+OTLP_READY = "OTLP over HTTP ready on "
 BEYOND_DRAIN_S = 10.0
 """How long a process may take to end beyond `gateway.drain_ms`."""
 
 
 async def run_gateways(home: Home, config: LedgerConfig, count: int, stop: asyncio.Event) -> None:
     """Run `count` gateway processes until `stop` is set; raises as `Children.check` when one ends before."""
-    with _held(config.gateway.address) as address:
+    http = config.otlp.http_address
+    with ExitStack() as held:
+        address = held.enter_context(_held(config.gateway.address, "gateway.listen"))
+        otlp = None if http is None else held.enter_context(_held(http, "otlp.http_listen"))
         metrics = parse_address(config.gateway.metrics_listen, "gateway.metrics_listen")
         ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         waiting = set(range(1, count + 1))
@@ -47,7 +52,8 @@ async def run_gateways(home: Home, config: LedgerConfig, count: int, stop: async
 
         def on_line(number: int, line: str) -> None:
             if not line.startswith(READY):
-                click.echo(line)
+                if not line.startswith(OTLP_READY):
+                    click.echo(line)
                 return
             waiting.discard(number)
             if not waiting and not ready.done():
@@ -56,10 +62,14 @@ async def run_gateways(home: Home, config: LedgerConfig, count: int, stop: async
         try:
             for number in range(1, count + 1):
                 arguments = ["serve", "--home", str(home.path), "--listen", str(address), "--member"]
+                if otlp is not None:
+                    arguments += ["--otlp-http", str(otlp)]
                 arguments += ["--metrics-listen", str(metrics if number == 1 else metrics.with_port(0))]
                 await children.start(f"gateway process {number}", arguments, partial(on_line, number), tied=True)
             await children.wait(ready)
             if ready.done():
+                if otlp is not None:
+                    click.echo(f"{OTLP_READY}{otlp}")
                 click.echo(f"{READY}{address}")
                 await children.wait()
             children.check()
@@ -69,7 +79,7 @@ async def run_gateways(home: Home, config: LedgerConfig, count: int, stop: async
 
 
 @contextmanager
-def _held(address: Address) -> Iterator[Address]:
+def _held(address: Address, setting: str) -> Iterator[Address]:
     """The address with its port, kept from everybody who does not share it."""
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     with socket.socket(family) as holder:
@@ -77,7 +87,7 @@ def _held(address: Address) -> Iterator[Address]:
         try:
             holder.bind((address.host, address.port))
         except OSError as error:
-            raise Misconfigured(f"gateway.listen: cannot listen on {address}: {error.strerror}") from None
+            raise Misconfigured(f"{setting}: cannot listen on {address}: {error.strerror}") from None
         yield address.with_port(holder.getsockname()[1])
 
 

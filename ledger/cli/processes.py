@@ -17,7 +17,7 @@ from typing import Any
 import click
 
 from ledger.cli.children import Children
-from ledger.cli.gateways import READY, end_with_parent, run_gateways
+from ledger.cli.gateways import OTLP_READY, READY, end_with_parent, run_gateways
 from ledger.cli.options import home_option, open_home
 from ledger.cli.running import run_service
 from ledger.config import LedgerConfig
@@ -29,6 +29,11 @@ from ledger.home import Home
 from ledger.segments.objects import FileStore
 from ledger.trust import TrustedKeys
 
+otlp_option = click.option(
+    "--otlp-http",
+    metavar="HOST:PORT",
+    help="Address of OTLP over HTTP; port 0 takes a free one. Default: as configured.",
+)
 PROCESSES_MAX = 64
 GATEWAYS = click.IntRange(1, PROCESSES_MAX)
 
@@ -36,22 +41,30 @@ GATEWAYS = click.IntRange(1, PROCESSES_MAX)
 @click.command(short_help="Run a gateway.")
 @home_option
 @click.option("--listen", metavar="HOST:PORT", help="Address of IngestService; port 0 takes a free one.")
+@otlp_option
 @click.option("--metrics-listen", metavar="HOST:PORT", help="Address of /metrics and /healthz.")
 @click.option(
     "--processes", type=GATEWAYS, default=1, show_default=True, help="Processes that share the address, one a core."
 )
 @click.option("--member", is_flag=True, hidden=True, help="Be one of several processes, and end with their parent.")
-def serve(home: Path, listen: str | None, metrics_listen: str | None, processes: int, member: bool) -> None:
-    """Run a gateway: take events over gRPC, acknowledge what is durable. SIGTERM drains it.
+def serve(
+    home: Path, listen: str | None, otlp_http: str | None, metrics_listen: str | None, processes: int, member: bool
+) -> None:
+    """Run a gateway: take events over gRPC and OTLP, acknowledge what is durable. SIGTERM drains it.
 
     \b
     Examples:
       audit-ledger serve
       audit-ledger serve --listen 127.0.0.1:7443 --metrics-listen 127.0.0.1:7444
+      audit-ledger serve --otlp-http 127.0.0.1:4318
       audit-ledger serve --processes 4
     """
     opened = open_home(home)
-    flags: dict[str, Any] = {"gateway.listen": listen, "gateway.metrics_listen": metrics_listen}
+    flags: dict[str, Any] = {
+        "gateway.listen": listen,
+        "otlp.http_listen": otlp_http,
+        "gateway.metrics_listen": metrics_listen,
+    }
     if member:
         flags["gateway.reuse_port"] = True
     config = opened.config(flags={name: value for name, value in flags.items() if value is not None})
@@ -73,23 +86,25 @@ async def _serve(home: Home, config: LedgerConfig, stop: asyncio.Event, member: 
         view = SealedRounds(
             FileStore(config.ledger.segments), lambda: TrustedKeys.load(config.ledger.trust), keys.tenants.get
         )
-        await run_gateway(home, config, stop, on_ready, view)
+        await run_gateway(home, config, stop, on_ready, view, lambda address: click.echo(f"{OTLP_READY}{address}"))
 
 
 @click.command(short_help="Run gateway, sealer and query server together.")
 @home_option
 @click.option("--listen", metavar="HOST:PORT", help="Address of the gateway; port 0 takes a free one.")
+@otlp_option
 @click.option("--without-query", is_flag=True, help="Run gateway and sealer only.")
 @click.option(
     "--gateways", type=GATEWAYS, default=1, show_default=True, help="Gateway processes that share the address."
 )
-def up(home: Path, listen: str | None, without_query: bool, gateways: int) -> None:
+def up(home: Path, listen: str | None, otlp_http: str | None, without_query: bool, gateways: int) -> None:
     """Run the whole ledger on this machine, until stopped.
 
     \b
     Examples:
       audit-ledger up
       audit-ledger up --listen 127.0.0.1:7443
+      audit-ledger up --otlp-http 127.0.0.1:4318
       audit-ledger up --gateways 2
     """
     opened = open_home(home)
@@ -98,6 +113,7 @@ def up(home: Path, listen: str | None, without_query: bool, gateways: int) -> No
     gateway_metrics = _free(config.gateway.metrics_listen, "gateway.metrics_listen")
     sealer_metrics = _free(config.sealer.metrics_listen, "sealer.metrics_listen")
     gateway = ["serve", *where, "--metrics-listen", gateway_metrics, *(["--listen", listen] if listen else [])]
+    gateway += ["--otlp-http", otlp_http] if otlp_http else []
     if gateways > 1:
         gateway += ["--processes", str(gateways)]
     sealer = ["seal", *where, "--metrics-listen", sealer_metrics]

@@ -14,6 +14,7 @@ Secrets never stand in the configuration: only the paths of the files that hold 
 from __future__ import annotations
 
 from ledger.config.load import ENVIRONMENT_PREFIX, load, load_proxy
+from ledger.config.otlp import OtlpConfig
 from ledger.config.proxy import ProxyConfig
 from ledger.config.settings import GatewayConfig, LedgerConfig, LogConfig, QueryConfig, SealerConfig
 
@@ -22,6 +23,7 @@ __all__ = [
     "GatewayConfig",
     "LedgerConfig",
     "LogConfig",
+    "OtlpConfig",
     "ProxyConfig",
     "QueryConfig",
     "SealerConfig",

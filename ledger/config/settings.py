@@ -26,6 +26,7 @@ from ledger.config.meaning import (
     required,
     setting,
 )
+from ledger.config.otlp import OtlpConfig
 from ledger.config.proxy import ProxyConfig
 from ledger.errors import Misconfigured
 from ledger.note import check_key_name
@@ -230,13 +231,15 @@ class LedgerConfig:
 
     ledger: LogConfig
     gateway: GatewayConfig = GatewayConfig()
+    otlp: OtlpConfig = field(default_factory=OtlpConfig)
     sealer: SealerConfig = SealerConfig()
     query: QueryConfig = QueryConfig()
     erasure: ErasureConfig = ErasureConfig()
     proxy: ProxyConfig = field(default_factory=ProxyConfig)
 
     def __post_init__(self) -> None:
-        """Refuses addresses that others reach while nothing tells who calls."""
+        """Refuses addresses that others reach while nothing tells who calls, or nothing protects the connection."""
+        self._check_otlp()
         if self.ledger.roles:
             return
         for section, config in (("gateway", self.gateway), ("query", self.query)):
@@ -248,10 +251,34 @@ class LedgerConfig:
         if self.gateway.mtls_listen:
             raise Misconfigured("gateway.mtls_listen: expected ledger.roles with it: whose certificates they are")
 
+    def _check_otlp(self) -> None:
+        """The same for OTLP over HTTP; and the largest request always fits."""
+        http, gateway = self.otlp.http_address, self.gateway
+        if http is None:
+            return
+        for name in ("http_bytes_max", "decompressed_bytes_max"):
+            if getattr(self.otlp, name) > gateway.publish_bytes_in_flight_max:
+                raise Misconfigured(
+                    f"otlp.{name}: expected at most gateway.publish_bytes_in_flight_max, which is "
+                    f"{gateway.publish_bytes_in_flight_max}, got {getattr(self.otlp, name)}"
+                )
+        if http.is_loopback or gateway.insecure_plaintext:
+            return
+        for given, lacks, give in (
+            (gateway.tls_certificate, "nothing protects the connection", "gateway.tls_certificate"),
+            (self.ledger.roles, "nothing tells who calls", "ledger.roles"),
+        ):
+            if not given:
+                raise Misconfigured(
+                    f"otlp.http_listen: {http} can be reached from elsewhere and {lacks}; "
+                    f"give {give}, listen on loopback, or say gateway.insecure_plaintext = true"
+                )
+
 
 SECTIONS: dict[str, type[Any]] = {
     "ledger": LogConfig,
     "gateway": GatewayConfig,
+    "otlp": OtlpConfig,
     "sealer": SealerConfig,
     "query": QueryConfig,
     "erasure": ErasureConfig,

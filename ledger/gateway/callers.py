@@ -25,7 +25,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ledger.gateway.intake import Submitter
-from ledger.identity.authority import Authority, Caller, permit
+from ledger.identity.authority import Authority, Caller, permit, tenants_of
 from ledger.identity.errors import Unauthenticated
 from ledger.identity.rights import Call
 from ledger.keys.process import AUTHORIZATION, SCHEME, ProcessKey
@@ -53,6 +53,11 @@ class Identified:
     def kinds(self, call: Call, tenant: str) -> frozenset[str] | None:
         """The kinds of event he may publish to this tenant, None for all; `Denied` when he may not call this."""
         return None if self.caller is None else permit(self.caller, call, tenant).kinds
+
+    def sole_tenant(self, call: Call) -> str | None:
+        """The tenant of his, where his grants for this call name just one."""
+        tenants = set() if self.caller is None else tenants_of(self.caller, call)
+        return tenants.pop() if len(tenants) == 1 else None
 
 
 ANYBODY = Identified(Submitter("local", "none"))

@@ -1,8 +1,8 @@
 """How the gateway is: looked after here, told through grpc.health.v1 and `/healthz`.
 
 SERVING means that an event sent now can be expected to be taken. The gateway is NOT_SERVING before it has started,
-while its event log does not work, and from the moment it begins to stop. Both the whole server ("") and IngestService
-have this status; no other service is known.
+while its event log does not work, and from the moment it begins to stop. The whole server (""), IngestService
+and the OTLP services have this status; no other service is known.
 
 The event log does not work when a look at it says so, and when appends fail again and again whatever a look says: the
 rules are those of `ledger.gateway.streak`. The third failure in a row makes the gateway NOT_SERVING at once; the next
@@ -20,6 +20,7 @@ from grpc_health.v1 import health_pb2
 from ledger.errors import IntegrityError, LedgerError
 from ledger.gateway.faults import report_fault
 from ledger.gateway.metrics import AppendOutcome, GatewayMetrics
+from ledger.gateway.otlp.signals import SIGNALS
 from ledger.gateway.service import SERVICE
 from ledger.gateway.streak import AppendStreak
 from ledger.log.interface import EventLog
@@ -27,6 +28,8 @@ from ledger.log.interface import EventLog
 log = logging.getLogger(__name__)
 
 LOOK_TIMEOUT_S = 5.0
+KNOWN = ("", SERVICE, *(each.service for each in SIGNALS))
+"""The services that have a status."""
 
 _HealthContext = grpc.aio.ServicerContext[health_pb2.HealthCheckRequest, health_pb2.HealthCheckResponse]
 
@@ -61,7 +64,7 @@ class Health:
         self, request: health_pb2.HealthCheckRequest, context: _HealthContext
     ) -> health_pb2.HealthCheckResponse:
         """The status now; NOT_FOUND for a service this server does not have."""
-        if request.service not in ("", SERVICE):
+        if request.service not in KNOWN:
             await context.abort(grpc.StatusCode.NOT_FOUND, "unknown service")
         return health_pb2.HealthCheckResponse(status=self._status(request.service))
 
@@ -69,7 +72,7 @@ class Health:
         self, _request: health_pb2.HealthListRequest, _context: _HealthContext
     ) -> health_pb2.HealthListResponse:
         """The status of every service."""
-        statuses = {name: health_pb2.HealthCheckResponse(status=self._status(name)) for name in ("", SERVICE)}
+        statuses = {name: health_pb2.HealthCheckResponse(status=self._status(name)) for name in KNOWN}
         return health_pb2.HealthListResponse(statuses=statuses)
 
     async def Watch(self, request: health_pb2.HealthCheckRequest, context: _HealthContext) -> None:
@@ -89,7 +92,7 @@ class Health:
 
     def _status(self, service: str) -> int:
         known = health_pb2.HealthCheckResponse
-        if service not in ("", SERVICE):
+        if service not in KNOWN:
             return int(known.SERVICE_UNKNOWN)
         return int(known.SERVING if self.serving else known.NOT_SERVING)
 

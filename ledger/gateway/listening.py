@@ -31,6 +31,7 @@ PRIVATE: dict[str, Any] = {
     "gateway.mtls_listen": "",
     "gateway.tls_client_ca": "",
     "gateway.insecure_plaintext": True,
+    "otlp.http_listen": "",
 }
 """Flags of a gateway that a command runs for itself: on a free port of the loopback interface, in clear, for as long as
 the command takes."""

@@ -36,6 +36,9 @@ class GatewayMetrics:
     def __init__(self, calls: Callable[[], float], bytes_: Callable[[], float]) -> None:
         self.registry = CollectorRegistry()
         self._events = self._counter("events", "Events answered, by status.", "status")
+        self._records = self._counter(
+            "otlp_records", "Spans and log records by signal, and what became of them.", "signal", "outcome"
+        )
         self._rejects = self._counter("rejects", "Events refused, by the check that refused them.", "stage")
         self._conflicts = self._counter("conflicts", "Events whose id came before with another body.", "kind")
         self._calls = self._counter("calls", "Calls ended, by method and status code.", "method", "code")
@@ -89,6 +92,11 @@ class GatewayMetrics:
         """A call's events have their answer."""
         for status, count in Tally(result.status for result in response.results).items():
             self._events.labels(_STATUS[status]).inc(count)
+
+    def exported(self, signal: str, recorded: int, ignored: int, refused: int) -> None:
+        """An Export ended well. `ignored`: records that are not about generative AI, and were not kept."""
+        for outcome, count in (("recorded", recorded), ("ignored", ignored), ("refused", refused)):
+            self._records.labels(signal, outcome).inc(count)
 
     def called(self, method: str, code: str, seconds: float, size_bytes: int) -> None:
         """A call ended."""

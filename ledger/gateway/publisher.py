@@ -1,4 +1,4 @@
-"""One call, from its request's bytes to its answer.
+"""One call, from its request's bytes to its answer; a call may hold the events of several tenants (OTLP).
 
     admission -> a worker thread: open the request, find the tenant, intake -> appends, side by side -> the answer
 
@@ -8,7 +8,8 @@
 - **It ends in time**: within the append deadline, and before the caller's own, so that he gets an answer and not a
   time-out.
 - If the log took some of a call's batches, the events of the others are RETRY. If it took none, the call fails as a
-  whole with `Unavailable`. An `IntegrityError` stops the gateway.
+  whole with `Unavailable`. An `IntegrityError` stops the gateway. Tenants of one call do not wait for each other, and
+  what became durable of one stays so whatever becomes of the others.
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ class Publisher:
         self._on_integrity_error = on_integrity_error
         self._on_append = on_append
         self._appends = asyncio.Semaphore(limits.appends_in_flight_max)
-        self._work: set[asyncio.Task[pb.PublishResponse]] = set()
+        self._work: set[asyncio.Task[tuple[pb.PublishResponse, ...]]] = set()
 
     async def publish(
         self, size_bytes: int, open_request: Callable[[], Request], submitter: Submitter, remaining_s: float | None
@@ -109,8 +110,19 @@ class Publisher:
         Raises `Busy`, `InvalidCall`, `UnknownTenant`, `Unavailable`, `DeadlinePassed`, `IntegrityError`, and what
         `open_request` raises.
         """
+        (response,) = await self.publish_each(size_bytes, lambda: (open_request(),), submitter, remaining_s)
+        return response
+
+    async def publish_each(
+        self,
+        size_bytes: int,
+        open_requests: Callable[[], Sequence[Request]],
+        submitter: Submitter,
+        remaining_s: float | None,
+    ) -> tuple[pb.PublishResponse, ...]:
+        """The same for a call that is several requests: their answers, in their order."""
         until = asyncio.get_running_loop().time() + _time_for_us(remaining_s, self._limits.append_deadline_s)
-        work = asyncio.get_running_loop().create_task(self._run(size_bytes, open_request, submitter, until))
+        work = asyncio.get_running_loop().create_task(self._run(size_bytes, open_requests, submitter, until))
         self._work.add(work)
         work.add_done_callback(self._ended)
         return await asyncio.shield(work)
@@ -121,30 +133,37 @@ class Publisher:
         while self._work:
             await asyncio.wait(self._work)
 
-    def _ended(self, work: asyncio.Task[pb.PublishResponse]) -> None:
+    def _ended(self, work: asyncio.Task[tuple[pb.PublishResponse, ...]]) -> None:
         self._work.discard(work)
         if not work.cancelled():
             work.exception()  # a caller who left will not ask for it
 
     async def _run(
-        self, size_bytes: int, open_request: Callable[[], Request], submitter: Submitter, until: float
-    ) -> pb.PublishResponse:
+        self, size_bytes: int, open_requests: Callable[[], Sequence[Request]], submitter: Submitter, until: float
+    ) -> tuple[pb.PublishResponse, ...]:
         loop = asyncio.get_running_loop()
         with self._admission.admit(size_bytes):
-            prepared = await loop.run_in_executor(
-                self._workers, self._prepare, open_request, submitter, lambda: loop.time() > until
+            calls = await loop.run_in_executor(
+                self._workers, self._prepare, open_requests, submitter, lambda: loop.time() > until
             )
-            self._metrics.prepared(prepared)
-            appended = await asyncio.gather(*(self._append(batch, until) for batch in prepared.batches))
-            if prepared.batches and not any(appended):
+            for prepared in calls:
+                self._metrics.prepared(prepared)
+            appended = await asyncio.gather(
+                *(asyncio.gather(*(self._append(batch, until) for batch in each.batches)) for each in calls)
+            )
+            if any(each.batches for each in calls) and not any(any(durable) for durable in appended):
                 raise Unavailable("the event log took nothing of this call")
-            return publish_response(prepared, appended)
+            return tuple(publish_response(*each) for each in zip(calls, appended, strict=True))
 
-    def _prepare(self, open_request: Callable[[], Request], submitter: Submitter, late: Callable[[], bool]) -> Prepared:
+    def _prepare(
+        self, open_requests: Callable[[], Sequence[Request]], submitter: Submitter, late: Callable[[], bool]
+    ) -> list[Prepared]:
         """In a worker thread."""
         if late():
             raise DeadlinePassed("the deadline passed while the call waited for a worker")
-        request = open_request()
+        return [self._prepare_one(request, submitter) for request in open_requests()]
+
+    def _prepare_one(self, request: Request, submitter: Submitter) -> Prepared:
         if not request.events:
             raise InvalidCall("events", "expected at least one, got none")
         if len(request.events) > self._limits.batch_events_max:

@@ -11,6 +11,7 @@
 | `Unavailable`, cut short by us       | UNAVAILABLE         | `retry-after-ms` |
 | `IntegrityError`                     | UNAVAILABLE         |                  |
 | `DeadlinePassed`, `TimeoutError`     | DEADLINE_EXCEEDED   |                  |
+| `NotImplementedHere`                 | UNIMPLEMENTED       |                  |
 | anything else                        | INTERNAL, an id     |                  |
 
 Only what a `Rejected`, an `Unauthenticated` or a `Denied` says is told: it names fields and sizes. Other messages hold
@@ -39,12 +40,18 @@ from ledger.keys.spool import SpoolKeyGone
 
 RETRY_AFTER = "retry-after-ms"
 
+Trailers = tuple[tuple[str, str | bytes], ...]
+
 Context = grpc.aio.ServicerContext[bytes, bytes]
 Handler = Callable[[bytes, Context], Awaitable[bytes]]
 
 
 class NotOffered(LedgerError):
     """This gateway cannot do that."""
+
+
+class NotImplementedHere(LedgerError):
+    """No gateway does that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +61,11 @@ class Refusal:
     code: grpc.StatusCode
     text: str
     retry_after_ms: int | None = None
+
+
+def retry_hint(refusal: Refusal) -> Trailers:
+    """The trailers of a refusal."""
+    return () if refusal.retry_after_ms is None else ((RETRY_AFTER, str(refusal.retry_after_ms)),)
 
 
 class Edge:
@@ -69,8 +81,14 @@ class Edge:
         self._on_integrity_error = on_integrity_error
         self._on_refused = on_refused
 
-    def guard(self, method: str, handler: Handler) -> Handler:
-        """The handler as gRPC may call it."""
+    def guard(
+        self,
+        method: str,
+        handler: Handler,
+        trailers: Callable[[Refusal], Trailers] = retry_hint,
+        ending: Callable[[Refusal], Refusal] = lambda refusal: refusal,
+    ) -> Handler:
+        """The handler as gRPC may call it. `ending` says how its refusals end, `trailers` with which trailers."""
 
         async def guarded(request: bytes, context: Context) -> bytes:
             began = time.monotonic()
@@ -87,21 +105,25 @@ class Edge:
                     raise
                 refusal = Refusal(grpc.StatusCode.UNAVAILABLE, "the gateway cut the call short; send it again", 1_000)
             except Exception as error:
-                refusal = self._refusal(error, method)
+                refusal = self.refusal(error, method)
+            if refusal is not None:
+                refusal = ending(refusal)
             ended(grpc.StatusCode.OK if refusal is None else refusal.code)
             if refusal is not None:
-                hint = () if refusal.retry_after_ms is None else ((RETRY_AFTER, str(refusal.retry_after_ms)),)
-                await context.abort(refusal.code, refusal.text, hint)
+                await context.abort(refusal.code, refusal.text, trailers(refusal))
             return response
 
         return guarded
 
-    def _refusal(self, error: Exception, method: str) -> Refusal:
+    def refusal(self, error: Exception, method: str) -> Refusal:
+        """How a call ends that ended so inside. What has to be told to somebody else is told."""
         match error:
             case SpoolKeyGone():
                 return Refusal(grpc.StatusCode.FAILED_PRECONDITION, str(error))
             case NotOffered():
                 return Refusal(grpc.StatusCode.FAILED_PRECONDITION, str(error))
+            case NotImplementedHere():
+                return Refusal(grpc.StatusCode.UNIMPLEMENTED, str(error))
             case Unauthenticated():
                 self._on_refused(method, error)
                 return Refusal(grpc.StatusCode.UNAUTHENTICATED, str(error))

@@ -38,6 +38,11 @@ from ledger.gateway.intake import Intake, IntakeRules
 from ledger.gateway.listening import listen
 from ledger.gateway.metrics import AppendOutcome, GatewayMetrics
 from ledger.gateway.observe import ObservationServer
+from ledger.gateway.otlp.export import Exporter, ExportLimits
+from ledger.gateway.otlp.service import OtlpService
+from ledger.gateway.otlp.serving import OtlpServer
+from ledger.gateway.otlp.signals import METRICS_SERVICE, SIGNALS
+from ledger.gateway.otlp.web import OtlpWeb
 from ledger.gateway.publisher import Publisher, PublisherLimits, Request
 from ledger.gateway.remembered import RememberedEvents
 from ledger.gateway.rpc import Edge
@@ -49,13 +54,17 @@ from ledger.identity.refusals import RefusalLog
 from ledger.keys.process import ProcessKey
 from ledger.keys.suppression import sweep
 from ledger.log.interface import EventLog
+from ledger.otlp import MappingOptions
 from ledger.policy.register import PolicyRegister
 from ledger.record.assemble import ContentLimits
+from ledger.record.content import STORED_BYTES_MAX
 from ledger.tenants import ORG
 from ledger.trust_file import trust_reader
 from ledger.v1 import event_pb2 as pb
 
 log = logging.getLogger(__name__)
+
+OTLP_SERVICES = (*(each.service for each in SIGNALS), METRICS_SERVICE)
 
 OTHER_CALLS_MAX = 256
 """Calls beyond those that are counted one by one: health, reflection, and those about to be turned away."""
@@ -103,6 +112,7 @@ class Gateway:
         )
         self._refusals = RefusalLog(self._publish_into, "audit-ledger-gateway")
         authority = None if config.ledger.roles_file is None else Authority(config.ledger.roles_file)
+        self._callers = Callers(ProcessKey.of(keys.database, keys.master), authority)
         self._service = IngestService(
             self._publisher,
             keys.tenants,
@@ -110,11 +120,15 @@ class Gateway:
             sealed_view,
             self._workers,
             self.metrics,
-            callers=Callers(ProcessKey.of(keys.database, keys.master), authority),
+            callers=self._callers,
             await_sealed_s=gateway.await_sealed_ms / 1_000,
             await_sealed_concurrency_max=gateway.await_sealed_concurrency_max,
             retry_after_ms=gateway.retry_after_ms,
         )
+        self._edge = Edge(self.metrics, self._on_integrity_error, self._refusals.refused)
+        exporter = self._exporter(keys)
+        self._otlp = OtlpService(exporter, self._callers, self._workers)
+        self.otlp_http = self._otlp_http(exporter)
         self._server = _server(gateway)
         self.address, self.mtls_address = listen(self._server, gateway)
         metrics_address = parse_address(gateway.metrics_listen, "gateway.metrics_listen")
@@ -122,13 +136,20 @@ class Gateway:
 
     async def start(self) -> None:
         """Accept calls."""
-        edge = Edge(self.metrics, self._on_integrity_error, self._refusals.refused)
-        self._server.add_generic_rpc_handlers((self._service.handlers(edge),))
+        handlers = (self._service.handlers(self._edge), *self._otlp.handlers(self._edge))
+        self._server.add_generic_rpc_handlers(handlers)
         health_pb2_grpc.add_HealthServicer_to_server(self.health, self._server)
         if self._config.gateway.reflection:
-            names = (SERVICE, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME)
+            names = (
+                SERVICE,
+                *OTLP_SERVICES,
+                health_pb2.DESCRIPTOR.services_by_name["Health"].full_name,
+                reflection.SERVICE_NAME,
+            )
             reflection.enable_server_reflection(names, self._server)
         await self._server.start()
+        if self.otlp_http is not None:
+            await self.otlp_http.start()
         self.observation.start()
         await self.look()
 
@@ -154,7 +175,7 @@ class Gateway:
         """Stop accepting, let what is in work end, close. Raises the `IntegrityError` that stopped the gateway."""
         drain_s = self._config.gateway.drain_ms / 1_000
         await self.health.close()
-        stopping = asyncio.create_task(self._server.stop(drain_s))
+        stopping = asyncio.create_task(self._stop_serving(drain_s))
         await self._refusals.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(drain_s):
@@ -166,6 +187,34 @@ class Gateway:
         await asyncio.to_thread(self._workers.shutdown, wait=True, cancel_futures=True)
         if self._integrity_error is not None:
             raise self._integrity_error
+
+    async def _stop_serving(self, within_s: float) -> None:
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._server.stop(within_s))
+            if self.otlp_http is not None:
+                both.create_task(self.otlp_http.drain(within_s))
+
+    def _exporter(self, keys: OpenKeys) -> Exporter:
+        gateway, otlp = self._config.gateway, self._config.otlp
+        options = MappingOptions(
+            # Where the gateway truncates, what is larger is left to it.
+            content_bytes_max=gateway.content_bytes_max if gateway.oversize == "refuse" else STORED_BYTES_MAX,
+            event_bytes_max=gateway.event_bytes_max,
+            attributes_max=otlp.attributes_max,
+            depth_max=otlp.depth_max,
+            keep_context=otlp.context,
+        )
+        limits = ExportLimits(otlp.tenant, otlp.records_max, gateway.batch_events_max)
+        return Exporter(self._publisher, keys.tenants.get, options, limits, self.metrics, self._refusals.refused)
+
+    def _otlp_http(self, exporter: Exporter) -> OtlpServer | None:
+        if self._config.otlp.http_address is None:
+            return None
+        retry_after_ms = self._config.gateway.retry_after_ms
+        answering = OtlpWeb(
+            self._config.otlp, exporter, self._callers, self._edge, self._workers, self.metrics, retry_after_ms
+        )
+        return OtlpServer(self._config, answering)
 
     def _on_integrity_error(self, error: IntegrityError) -> None:
         """Take nothing more: evidence does not add up."""
@@ -211,10 +260,12 @@ async def run_gateway(
     stop: asyncio.Event,
     on_ready: Callable[[str], None],
     sealed_view: SealedView | None = None,
+    on_otlp_ready: Callable[[str], None] = lambda _address: None,
 ) -> None:
     """Run a gateway of this home until `stop` is set, then drain it.
 
-    `on_ready` gets the address once events can be sent to it. Raises `Misconfigured` or `Unavailable` when it cannot
+    `on_ready` gets the address once events can be sent to it; before that `on_otlp_ready` gets that of OTLP over HTTP,
+    where there is one. Raises `Misconfigured` or `Unavailable` when it cannot
     start, and `IntegrityError` when evidence stopped it.
     """
     async with AsyncExitStack() as stack:
@@ -227,6 +278,9 @@ async def run_gateway(
             log.info("gateway listens on %s, metrics on %s", gateway.address, gateway.observation.address)
             if gateway.mtls_address is not None:
                 log.info("gateway listens on %s for producers with certificates", gateway.mtls_address)
+            if gateway.otlp_http is not None:
+                log.info("gateway listens on %s for OTLP over HTTP", gateway.otlp_http.address)
+                on_otlp_ready(str(gateway.otlp_http.address))
             on_ready(str(gateway.address))
             await gateway.run(stop)
         finally:

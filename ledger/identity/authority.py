@@ -178,6 +178,11 @@ def permit(caller: Caller, call: Call, tenant: str, role: str = "") -> Permit:
     )
 
 
+def tenants_of(caller: Caller, call: Call) -> set[str]:
+    """The tenants that grants name by which `caller` may call this; "*" among them where one says so."""
+    return {tenant for grant in caller.grants if right(grant.role, call) != "denied" for tenant in grant.tenants}
+
+
 def _revoked(in_force: _InForce) -> Revoked:
     if in_force.revoked is None:
         return Revoked()

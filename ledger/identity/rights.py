@@ -6,7 +6,7 @@ refusal, after the same work. `_org` is a tenant like any other: only a grant th
 
 | right      | what the call gives                                                                      |
 | ---------- | ---------------------------------------------------------------------------------------- |
-| `yes`      | all of it; `Publish` and `PublishSpooled` take only the kinds of event that the grant names |
+| `yes`      | all of it; `Publish`, `PublishSpooled` and `Export` take only the kinds of event that the grant names |
 | `case`     | contents too, where the call states a case and a reason; without them only metadata may be asked for |
 | `sample`   | metadata; contents of those events only that stand in the grant's sample                 |
 | `metadata` | metadata and proofs, contents closed                                                     |
@@ -27,6 +27,7 @@ Call = Literal[
     "PublishSpooled",
     "GetSpoolKey",
     "AwaitSealed",
+    "Export",
     "Reconstruct",
     "Replay",
     "Find",
@@ -40,7 +41,9 @@ Call = Literal[
 ROLES: tuple[Role, ...] = get_args(Role)
 CALLS: tuple[Call, ...] = get_args(Call)
 
-INGEST_CALLS: tuple[Call, ...] = ("Publish", "PublishSpooled", "GetSpoolKey", "AwaitSealed")
+INGEST_CALLS: tuple[Call, ...] = ("Publish", "PublishSpooled", "GetSpoolKey", "AwaitSealed", "Export")
+"""`Export`: of traces and logs by OTLP, over gRPC and over HTTP."""
+
 QUERY_CALLS: tuple[Call, ...] = ("Reconstruct", "Replay", "Find", "Count", "Prove", "Checkpoint")
 COMMANDS: tuple[Call, ...] = ("Erase", "Hold")
 """Not calls over the network: commands on the ledger's own machine."""
@@ -57,6 +60,7 @@ _RIGHTS: dict[Role, dict[Call, Right]] = {
         "PublishSpooled": "yes",
         "GetSpoolKey": "yes",
         "AwaitSealed": "yes",
+        "Export": "yes",
         "Checkpoint": "yes",
     },
     "investigator": {

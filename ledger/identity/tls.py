@@ -5,11 +5,13 @@ connections that stand go on. Certificate and key must belong together before ei
 replaced, the pair before stays in use, and so it does when they are wrong. Files that are wrong at the start are
 `Misconfigured`.
 
-Where a `client_ca` is given, a client must show a certificate of it: gRPC's servers can only require one or not look.
+Where a `client_ca` is given, a client of a gRPC server must show a certificate of it: those servers can only require
+one or not look. A client of an HTTP server may show one.
 """
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,8 +63,7 @@ class ClientTls:
 
 def server_credentials(files: ServerTls) -> grpc.ServerCredentials:
     """For a server's port."""
-    paths = (files.certificate, files.key, *((files.client_ca,) if files.client_ca is not None else ()))
-    watched = Watched(paths, lambda: _configuration(files), keep=True)
+    watched = Watched(_paths(files), lambda: _configuration(files), keep=True)
     # gRPC takes None for "as before"; an object made anew each time would be taken for a change.
     used = [watched.get()]
 
@@ -76,6 +77,39 @@ def server_credentials(files: ServerTls) -> grpc.ServerCredentials:
     # The stubs do not know that None stands for "as before".
     fetch = cast(Callable[[], grpc.ServerCertificateConfiguration], newest)
     return grpc.dynamic_ssl_server_credentials(used[0], fetch, files.client_ca is not None)
+
+
+def ssl_context(files: ServerTls) -> ssl.SSLContext:
+    """For a server that is not gRPC's, one loop's."""
+    watched = Watched(_paths(files), lambda: _context(files), keep=True)
+
+    def newest(connection: ssl.SSLObject | ssl.SSLSocket, _name: str | None, used: ssl.SSLContext) -> None:
+        found = watched.get()
+        if found is not used:
+            connection.context = found
+
+    first = watched.get()
+    # Called with every handshake, whether the client names a server or not.
+    first.sni_callback = newest
+    return first
+
+
+def _context(files: ServerTls) -> ssl.SSLContext:
+    _configuration(files)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(files.certificate, files.key)
+        if files.client_ca is not None:
+            context.load_verify_locations(files.client_ca)
+            context.verify_mode = ssl.CERT_OPTIONAL
+    except (OSError, ssl.SSLError) as error:
+        raise Misconfigured(f"{files.certificate}, {files.key}: cannot be used for TLS: {error.strerror}") from None
+    return context
+
+
+def _paths(files: ServerTls) -> tuple[Path, ...]:
+    return (files.certificate, files.key, *((files.client_ca,) if files.client_ca is not None else ()))
 
 
 def _configuration(files: ServerTls) -> grpc.ServerCertificateConfiguration:

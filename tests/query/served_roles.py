@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,11 +12,19 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import aiohttp
 import grpc
 import nacl.public
+from multidict import CIMultiDict
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from ledger.client.builders import request
 from ledger.config import LedgerConfig
+from ledger.gateway.otlp.signals import TRACES
 from ledger.gateway.sealed_rounds import SealedRounds
 from ledger.gateway.server import Gateway
 from ledger.home import Home
@@ -108,6 +118,12 @@ class Served:
     address: str
     mtls_address: str
     query_address: str
+    otlp_address: str
+
+    @property
+    def support_files(self) -> tuple[Path, Path]:
+        """The certificate of the support service, and its key."""
+        return self.home.path / "support.pem", self.home.path / "support.key"
 
     async def ingest(
         self, call: str, message: Any, metadata: Metadata = (), channel: grpc.aio.Channel | None = None
@@ -124,6 +140,36 @@ class Served:
             message.SerializeToString(), metadata=metadata, timeout=30
         )
         return answers[call].FromString(data)
+
+    async def export(
+        self,
+        tenant: str | None,
+        metadata: Metadata = (),
+        channel: grpc.aio.Channel | None = None,
+        message: ExportTraceServiceRequest | None = None,
+    ) -> ExportTraceServiceResponse:
+        """An Export over gRPC."""
+        named = () if tenant is None else (("x-ledger-tenant", tenant),)
+        sent = export_of(chat_span()) if message is None else message
+        call = (channel or self.gateway).unary_unary(f"/{TRACES.service}/Export")
+        data = await call(sent.SerializeToString(), metadata=(*metadata, *named), timeout=30)
+        return ExportTraceServiceResponse.FromString(data)
+
+    async def export_over_http(
+        self, tenant: str | None, metadata: Metadata = (), certificate: tuple[Path, Path] | None = None
+    ) -> tuple[int, bytes]:
+        """The same over HTTP: status and body."""
+        context = ssl.create_default_context(cafile=self.home.path / "ca.pem")
+        if certificate is not None:
+            context.load_cert_chain(*certificate)
+        headers = CIMultiDict([("Content-Type", "application/x-protobuf"), *metadata])
+        if tenant is not None:
+            headers["x-ledger-tenant"] = tenant
+        body = export_of(chat_span()).SerializeToString()
+        async with aiohttp.ClientSession() as session:
+            url = f"https://{self.otlp_address}{TRACES.path}"
+            async with session.post(url, data=body, headers=headers, ssl=context) as response:
+                return response.status, await response.read()
 
     async def ask(self, call: str, message: Any, metadata: Metadata = ()) -> Any:
         """One call of QueryService."""
@@ -165,6 +211,21 @@ def event(event_id: UUID | None = None) -> event_pb2.Event:
     return made
 
 
+def chat_span() -> Span:
+    """A model's call in a span, another one with each call."""
+    span = Span(trace_id=os.urandom(16), span_id=os.urandom(8), name="chat")
+    for name, value in (("gen_ai.operation.name", "chat"), ("gen_ai.request.model", "m")):
+        span.attributes.add(key=name).value.string_value = value
+    return span
+
+
+def export_of(*spans: Span) -> ExportTraceServiceRequest:
+    """An Export of spans."""
+    made = ExportTraceServiceRequest()
+    made.resource_spans.add().scope_spans.add().spans.extend(spans)
+    return made
+
+
 def publishing(tenant: str, *events: event_pb2.Event) -> ingest_pb2.PublishRequest:
     """A Publish, of one new event where none is given."""
     return ingest_pb2.PublishRequest(tenant=tenant, events=events or (event(),))
@@ -195,6 +256,7 @@ async def served(path: Path) -> AsyncIterator[Served]:
         "gateway.tls_key": "server.key",
         "gateway.tls_client_ca": "ca.pem",
         "gateway.tls_ca": "ca.pem",
+        "otlp.http_listen": "127.0.0.1:0",
         "query.listen": "127.0.0.1:0",
         "query.tls_certificate": "server.pem",
         "query.tls_key": "server.key",
@@ -246,6 +308,7 @@ async def served(path: Path) -> AsyncIterator[Served]:
                     str(gateway.address),
                     str(gateway.mtls_address),
                     address,
+                    str(gateway.otlp_http.address if gateway.otlp_http is not None else ""),
                 )
                 for tenant, event_id in EVENTS.items():
                     await made.ingest("Publish", publishing(tenant, event(event_id)), channel=setup)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -75,10 +75,12 @@ async def running(
     *,
     log: Callable[[EventLog], EventLog] = lambda real: real,
     sealed_view: SealedView | None = None,
+    otlp: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> AsyncIterator[Running]:
-    """A gateway of `home`. `settings` are those of its section; `log` may wrap the real event log."""
+    """A gateway of `home`. `settings` are those of its section, `otlp` of that; `log` may wrap the real event log."""
     flags = {f"gateway.{name}": value for name, value in settings.items()}
+    flags |= {f"otlp.{name}": value for name, value in (otlp or {}).items()}
     fixed = {"gateway.listen": "127.0.0.1:0", "gateway.metrics_listen": "127.0.0.1:0"}
     config = home.config(environment={}, flags={**fixed, **flags})
     with home.keys(config) as keys:

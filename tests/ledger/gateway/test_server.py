@@ -15,6 +15,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from ledger.errors import Misconfigured, Unavailable
+from ledger.gateway.otlp.signals import LOGS, METRICS_SERVICE, TRACES
 from ledger.gateway.server import run_gateway
 from ledger.home import Home
 from ledger.v1 import ingest_pb2
@@ -49,7 +50,7 @@ async def fetched(gateway: Running, path: str) -> tuple[int, str]:
     return await asyncio.to_thread(fetch)
 
 
-@pytest.mark.parametrize("service", ["", SERVICE])
+@pytest.mark.parametrize("service", ["", SERVICE, TRACES.service, LOGS.service])
 async def test_a_running_gateway_is_serving(gateway: Running, service: str) -> None:
     """The server and the service are SERVING once the gateway has started."""
     stub = health_pb2_grpc.HealthStub(gateway.channel)
@@ -65,7 +66,8 @@ async def test_health_of_an_unknown_service(gateway: Running) -> None:
     statuses_seen = watched(gateway.channel, "no.Such")
     assert await anext(statuses_seen) == health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
     listed = await stub.List(health_pb2.HealthListRequest())
-    assert {name: each.status for name, each in listed.statuses.items()} == {"": SERVING, SERVICE: SERVING}
+    known = {name: each.status for name, each in listed.statuses.items()}
+    assert known == dict.fromkeys(("", SERVICE, TRACES.service, LOGS.service), SERVING)
 
 
 async def test_health_follows_the_event_log(home: Home) -> None:
@@ -121,7 +123,8 @@ async def reflected(gateway: Running) -> set[str]:
 
 async def test_reflection_lists_the_services(gateway: Running) -> None:
     """A tool without our protos finds the services."""
-    assert await reflected(gateway) == {SERVICE, "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"}
+    ours = {SERVICE, "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"}
+    assert await reflected(gateway) == ours | {TRACES.service, LOGS.service, METRICS_SERVICE}
 
 
 async def test_reflection_can_be_turned_off(start: Start) -> None:
