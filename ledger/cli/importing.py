@@ -22,6 +22,7 @@ from ledger.errors import Rejected
 from ledger.importers.bedrock import bedrock
 from ledger.importers.litellm import litellm
 from ledger.importers.openai_chat import openai_chat
+from ledger.importers.otlp import otlp
 from ledger.importers.records import Wrong
 from ledger.importers.run import Source, import_files
 from ledger.record.translate import translate
@@ -123,6 +124,23 @@ def _bedrock() -> Source:
       audit-ledger import bedrock 20240515T150000Z_1.json.gz --tenant acme --dry-run
     """
     return bedrock()
+
+
+@import_command("otlp")
+@click.option("--as-exported", is_flag=True, help="Fill a gap: as if they had been exported to the gateway.")
+def _otlp(as_exported: bool) -> Source:
+    """Import OTLP in JSON, as a collector's file exporter writes it: traces or logs, one export a line, gzipped or not.
+
+    Spans and log records become what they would have become over the wire, ids included, but that they were imported
+    stands in each. With --as-exported it doesn't, so that those which the gateway has already add nothing.
+
+    \b
+    Examples:
+      audit-ledger import otlp traces.jsonl.gz --tenant acme --to 127.0.0.1:7443 --wait
+      audit-ledger import otlp logs.jsonl traces.jsonl --tenant acme --as-exported
+      audit-ledger import otlp traces.jsonl --tenant acme --dry-run
+    """
+    return otlp(click.get_current_context().params["tenant"], as_exported=as_exported)
 
 
 def _moment(text: str | None) -> datetime | None:

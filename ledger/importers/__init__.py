@@ -11,4 +11,5 @@ twice adds nothing.
 | `openai_chat`              | conversations in OpenAI chat format                                    |
 | `litellm`, `litellm_calls` | LiteLLM's spend logs                                                   |
 | `bedrock`                  | AWS Bedrock's model-invocation logs                                    |
+| `otlp`                     | OTLP in JSON, as collectors write it to files                          |
 """

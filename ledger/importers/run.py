@@ -2,8 +2,9 @@
 
     importer: Record -> events          raises `Rejected(field, reason)` for a record that it can't take
 
-A record gives all of its events or none. What is wrong is handed on with its place, file and line; the records after it
-go on, or with `stop` nothing does. The same record must give the same events, to the last byte: ids derived
+A record gives all of its events or none, unless it is itself a batch: then the importer hands on what is wrong in it
+among the events. What is wrong is handed on with its place, file and line; the records after it go on, or with `stop`
+nothing does. The same record must give the same events, to the last byte: ids derived
 (`ledger.client.ids.derived_event_id`) from the source's own ids, times from the source, nothing from the clock. Then a
 second import of a file, or of a longer one that holds it, adds only what is new.
 """
@@ -20,7 +21,7 @@ from ledger.errors import Rejected
 from ledger.importers.records import Place, Record, Wrong, files_in, read
 from ledger.v1 import event_pb2 as pb
 
-Importer = Callable[[Record], Iterable[pb.Event]]
+Importer = Callable[[Record], Iterable[pb.Event | Wrong]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +61,17 @@ def import_files(
                     return
                 continue
             for imported in events:
+                if isinstance(imported, Wrong):
+                    yield imported
+                    if stop:
+                        return
+                    continue
                 counts[f"{imported.event.WhichOneof('body')}s"] += 1
                 yield imported
 
 
-def _events(importer: Importer, record: Record) -> list[Imported] | Wrong:
+def _events(importer: Importer, record: Record) -> list[Imported | Wrong] | Wrong:
     try:
-        return [Imported(record.place, event) for event in importer(record)]
+        return [each if isinstance(each, Wrong) else Imported(record.place, each) for each in importer(record)]
     except Rejected as error:
         return Wrong(record.place, error.field, error.reason)

@@ -9,8 +9,9 @@ Only what is in the same export is known; an export that is retried is the same 
 - **Parent**: the nearest ancestor that is an event itself. Of a parent that is not in the export nobody knows whether
   it will be an event, so none is named.
 - **Seen twice**: a model's call inside a model's call, or a tool's run inside a run of the same tool, is the same thing
-  seen by a second instrumentation (a framework's and a client's, say). Its event amends the outer one, so that it is
-  one step; this is marked as derived.
+  seen by a second instrumentation (a framework's and a client's, say). So is an answer with the same id of the same
+  vendor whose span's time lies inside another's, though the two are of different traces. Its event amends the outer
+  one, so that both are one step; this is marked as derived.
 - **Asked for**: a run of a tool names the request whose answer asked for it, found by the call's id. A run without id
   is paired with an answer of its parent, or of an earlier child of the same parent, by the tool's name and in order:
   then call id and request are marked as derived (`asked_tools` has the forms of answers). What was asked for and never
@@ -75,6 +76,7 @@ class Lineage:
         for node in self._events:
             self._inherit(node)
             self._place(node)
+        self._join_answers()
         self._pair()
 
     def ancestors(self, node: Node) -> Iterator[Node]:
@@ -103,6 +105,23 @@ class Lineage:
                     node.amends = ancestor.event_id
                     node.found.derived.add("amends_event_id")
                 return
+
+    def _join_answers(self) -> None:
+        """The same answer of the same vendor, one span's time inside the other's: seen twice, though in two traces."""
+        by_answer: dict[tuple[object, object], list[Node]] = {}
+        for node in self._events:
+            answer = node.found.values.get("request.provider_request_id")
+            if answer is not None and node.amends is None and _never_nested(node.found.values):
+                by_answer.setdefault((node.found.values.get("request.vendor"), answer), []).append(node)
+        for nodes in by_answer.values():
+            nodes.sort(key=lambda node: (node.record.start_ns, -node.record.end_ns))
+            outer = nodes[0]
+            for node in nodes[1:]:
+                if outer.record.start_ns > 0 and node.record.end_ns <= outer.record.end_ns:
+                    node.amends = outer.event_id
+                    node.found.derived.add("amends_event_id")
+                else:
+                    outer = node
 
     def _pair(self) -> None:
         runs = [node for node in self._events if node.found.kind == "tool_call" and node.amends is None]

@@ -10,6 +10,7 @@ from tests.docs.test_readme import ROOT, commands, conversation
 from tests.ledger.cli.running import TENANT, Cli
 from tests.ledger.importers.test_bedrock import CONVERSE, INVOKE
 from tests.ledger.importers.test_litellm import ROW
+from tests.ledger.otlp.captured import FOLDER
 
 DOCUMENT = ROOT / "docs" / "IMPORT.md"
 
@@ -23,6 +24,8 @@ def test_the_commands_shown_work_and_reconstruct_answers(tmp_path: Path) -> None
     folder.mkdir(parents=True)
     logs = b"\n".join(json.dumps(each).encode() for each in (CONVERSE, {**INVOKE, "requestId": "another"}))
     (folder / "1.json.gz").write_bytes(gzip.compress(logs))
+    (tmp_path / "telemetry").mkdir()
+    (tmp_path / "telemetry" / "traces.jsonl").write_bytes((FOLDER / "openllmetry-older.jsonl").read_bytes())
     cli = Cli(tmp_path / "home")
     cli.make(TENANT)
     with cli.up() as up:
@@ -39,8 +42,8 @@ def test_the_commands_shown_work_and_reconstruct_answers(tmp_path: Path) -> None
             return found
 
         first, again = shown(), shown()
-        assert [each["accepted"] for each in first] == [3, 2, 3, 0, 0]
-        assert [(each["accepted"], each["repeat"]) for each in again[:3]] == [(0, 3), (0, 2), (0, 3)]
+        assert [each["accepted"] for each in first] == [3, 2, 3, 5, 0, 0]
+        assert [(each["accepted"], each["repeat"]) for each in again[:4]] == [(0, 3), (0, 2), (0, 3), (0, 5)]
         story = cli.good("reconstruct", "--tenant", TENANT, "--user", "mia", "--to", up.gateway, "--json").json
         steps = json.dumps(story)
         for part in ("gpt-4o-2024-08-06", "us-west-2", "get_flight", "At ten past.", "aws.bedrock", "azure.ai.openai"):
