@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from ledger.keys.destruction import ID_BYTES, Kind, Request
 from ledger.keys.provider import HolderRef
+from ledger.record.assemble import trace_stand_in
 from ledger.segments.history import History
 from ledger.segments.holdings import Holdings
 from ledger.segments.objects import FileStore
@@ -26,7 +27,8 @@ from ledger.trust import TrustedKeys
 
 _COLUMNS = [
     *("log_id", "index", "event_id", "kind", "correlation_id", "credential_id", "received_at"),
-    *("session_id", "amends_event_id", "actor_user", "subjects", "contents", "erasure", "expiry", "legal_hold"),
+    *("session_id", "amends_event_id", "capture_path", "trace_id", "actor_user", "subjects"),
+    *("contents", "erasure", "expiry", "legal_hold"),
 ]
 _CORRELATION = re.compile(r"(erasure|expiry):([0-9a-f]{32})")
 
@@ -94,7 +96,7 @@ def read_facts(store: FileStore, trust: Callable[[], TrustedKeys], tenant: Tenan
 
 
 def _take(facts: SealedFacts, log_id: bytes, rows: pa.Table) -> None:
-    small = rows.select(["session_id", "amends_event_id", "actor_user", "subjects"])
+    small = rows.select(["session_id", "amends_event_id", "capture_path", "trace_id", "actor_user", "subjects"])
     for row in small.to_pylist():
         named = {each["pseudonym"] for each in row["subjects"]}
         if row["actor_user"] is not None:
@@ -104,6 +106,9 @@ def _take(facts: SealedFacts, log_id: bytes, rows: pa.Table) -> None:
             facts.links.update((HolderRef("session", row["session_id"]), each) for each in named)
         if row["amends_event_id"] is not None:
             facts.links.update((HolderRef("event", row["amends_event_id"].hex()), each) for each in named)
+        trace = trace_stand_in(row["capture_path"], row["trace_id"])
+        if trace is not None:
+            facts.links.update((trace, each) for each in named)
     for contents in rows["contents"].to_pylist():
         for each in contents:
             if each["ciphertext_sha256"] is not None:

@@ -96,7 +96,9 @@ def needs(submission: Submission, capture: Capture, month: str) -> Needs:
     """What to acquire before `assemble`.
 
     The persons named are linked to the session, and to the event that this one amends: contents taken before anybody
-    knew whose they were stand under those, and an erasure must find them.
+    knew whose they were stand under those, and an erasure must find them. Over OTLP they are linked to the trace as
+    well, which stands in for the session of what names none (docs/OTLP.md): a span may know its user and its session,
+    and the log record that brings its contents neither.
     """
     decided, default = capture.contents, capture.retention_class
     named: dict[tuple[tuple[str, ...], str | None], None] = {}
@@ -120,7 +122,17 @@ def _links(submission: Submission) -> tuple[tuple[HolderRef, HolderRef], ...]:
         stand_ins.append(HolderRef("session", submission.session_id))
     if submission.envelope["amends_event_id"] is not None:
         stand_ins.append(HolderRef("event", submission.envelope["amends_event_id"].hex()))
+    trace = trace_stand_in(submission.envelope["capture_path"], submission.envelope["trace_id"])
+    if trace is not None and trace not in stand_ins:
+        stand_ins.append(trace)
     return tuple([(stand_in, person) for stand_in in stand_ins for person in submission.holders])
+
+
+def trace_stand_in(capture_path: str, trace_id: bytes | None) -> HolderRef | None:
+    """What holds contents that came over OTLP in a trace, without a person or a session of their own."""
+    if trace_id is None or capture_path not in ("otlp", "importer"):
+        return None
+    return HolderRef("session", trace_id.hex())
 
 
 def check_sizes(submission: Submission, limits: ContentLimits) -> None:

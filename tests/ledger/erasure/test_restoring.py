@@ -19,6 +19,7 @@ from ledger.keys.provider import HolderRef
 from ledger.keys.replay import KeyReplay
 from ledger.keys.store import KeyCacheLimits, KeyStore
 from ledger.newest_rounds import NewestRounds
+from ledger.v1 import event_pb2 as pb
 from tests.ledger.erasure.erasing import REQUEST, Killed, Published, destructions, proceeding
 from tests.small_ledger import SmallLedger, request
 
@@ -145,6 +146,19 @@ async def test_links_are_made_again(small: SmallLedger, tmp_path: Path) -> None:
     assert before
     await erase(small, "mia")
     assert keys(small).acquire("acme", [HolderRef("session", "s-later")], [], []).suppressed
+
+
+async def test_links_to_traces_are_made_again(small: SmallLedger, tmp_path: Path) -> None:
+    """What came over OTLP in a trace in which a person was named is hers again after a restore."""
+    backup = back_up(small, tmp_path / "backup")
+    event = request("mia", "it was me", session_id="s-later")
+    event.producer.capture_path, event.story.trace_id = pb.CAPTURE_PATH_OTLP, b"\x02" * 16
+    await small.publish("acme", event)
+    await small.seal()
+    await put_back(small, backup)
+    assert restore(small).links == 2
+    await erase(small, "mia")
+    assert keys(small).acquire("acme", [HolderRef("session", "02" * 16)], [], []).suppressed
 
 
 async def test_holds_stand_as_they_stood(small: SmallLedger, tmp_path: Path) -> None:

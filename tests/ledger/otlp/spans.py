@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 TRACE_ID = bytes(range(1, 17))
@@ -79,4 +81,35 @@ def export(*spans: Span, resource: Mapping[str, Any] | None = None) -> ExportTra
     one = request.resource_spans.add()
     one.resource.attributes.extend(key_values({"service.name": "desk"} if resource is None else resource))
     one.scope_spans.add().spans.extend(spans)
+    return request
+
+
+def log(
+    event_name: str,
+    attributes: Mapping[str, Any] | None = None,
+    body: Any = None,
+    *,
+    trace_id: bytes = TRACE_ID,
+    span_id: bytes = SPAN_ID,
+    time_ns: int = 0,
+    observed_ns: int = START_NS + 1,
+) -> LogRecord:
+    """One log record."""
+    return LogRecord(
+        event_name=event_name,
+        attributes=key_values(attributes or {}),
+        body=any_value(body),
+        trace_id=trace_id,
+        span_id=span_id,
+        time_unix_nano=time_ns,
+        observed_time_unix_nano=observed_ns,
+    )
+
+
+def log_export(*records: LogRecord, resource: Mapping[str, Any] | None = None) -> ExportLogsServiceRequest:
+    """An export of these log records, of one resource and scope."""
+    request = ExportLogsServiceRequest()
+    one = request.resource_logs.add()
+    one.resource.attributes.extend(key_values({"service.name": "desk"} if resource is None else resource))
+    one.scope_logs.add().log_records.extend(records)
     return request

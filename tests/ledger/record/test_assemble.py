@@ -173,6 +173,19 @@ def test_persons_are_linked_to_their_session_and_to_what_they_amend() -> None:
     assert needs(translate(nobody), CAPTURE, "2026-11").links == ()
 
 
+def test_over_otlp_persons_are_linked_to_their_trace() -> None:
+    """A trace stands in for the session of what names none, so what it holds dies with whoever is named in it."""
+    event = a_request()
+    event.story.trace_id = b"\x02" * 16
+    trace = HolderRef("session", "02" * 16)
+    assert trace not in {stand_in for stand_in, _ in needs(translate(event), CAPTURE, "2026-11").links}
+    event.producer.capture_path = pb.CAPTURE_PATH_OTLP
+    links = needs(translate(event), CAPTURE, "2026-11").links
+    assert set(links) == {(each, person) for each in (HolderRef("session", "s-1"), trace) for person in (MIA, SOFIA)}
+    event.story.session_id = "02" * 16
+    assert len(needs(translate(event), CAPTURE, "2026-11").links) == 2
+
+
 def test_the_same_submission_assembled_twice_differs_in_bytes_and_not_in_digest() -> None:
     """Salts and nonces are fresh, so the submission digest alone recognizes a repeat."""
     _, one, first = assembled(a_request())
