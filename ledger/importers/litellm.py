@@ -44,7 +44,7 @@ from urllib.parse import urlsplit
 from ledger.client.builders import request, tool_call
 from ledger.client.ids import derived_event_id
 from ledger.errors import Rejected
-from ledger.importers.litellm_calls import OPERATIONS, VENDORS, format_of
+from ledger.importers.litellm_calls import OPERATIONS, VENDORS, format_of, without_additions
 from ledger.importers.producing import exchange_fields, imported
 from ledger.importers.records import text_of
 from ledger.importers.run import Source
@@ -144,7 +144,7 @@ def _read(call_type: str, body: Json, response: Json) -> tuple[Asked, Answered]:
     if asked.input is None and table(body).get("messages") is not None and not tables(table(body)["messages"]):
         asked = replace(asked, input=table(body)["messages"])
     if isinstance(response, dict):
-        return asked, shape.answered(response, "")
+        return asked, shape.answered(without_additions(response), "")
     return asked, Answered(output=response)
 
 

@@ -74,3 +74,22 @@ def format_of(call_type: str, response: Json) -> FormatName:
             return "bedrock.converse"
         return "openai.chat" if tables(body.get("choices")) else "json"
     return "openai.chat" if OPERATIONS.get(call_type) == "chat" else "json"
+
+
+def without_additions(response: dict[str, Json]) -> dict[str, Json]:
+    """An answer in OpenAI's shape without what LiteLLM adds to each message and leaves empty."""
+    choices = response.get("choices")
+    if not isinstance(choices, list):
+        return response
+    return {**response, "choices": [_choice(each) if isinstance(each, dict) else each for each in choices]}
+
+
+def _choice(choice: dict[str, Json]) -> dict[str, Json]:
+    message = choice.get("message")
+    if not isinstance(message, dict):
+        return choice
+    said = {name: value for name, value in message.items() if value not in (None, [], {})}
+    extra = said.pop("provider_specific_fields", None)
+    if isinstance(extra, dict) and any(value is not None for value in extra.values()):
+        said["provider_specific_fields"] = extra
+    return {**choice, "message": said}

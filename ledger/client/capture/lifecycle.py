@@ -87,23 +87,24 @@ class EventRun(Run):
         self.ledger.emit(event)
 
     def _event(self, phase: str, given: Mapping[str, Any], identity: bytes) -> pb.Event:
-        ledger = self.ledger
-        fields = {**ledger.defaults, **_surrounding(self.around), **_trace()}
-        fields.update((name, value) for name, value in given.items() if value is not None)
-        fields["event_id"], fields["phase"] = identity, phase
+        around = self.around
+        own = dict(around.fields) if around is not None else {}
+        own.update((name, value) for name, value in given.items() if value is not None)
+        own["event_id"], own["phase"] = identity, phase
         if phase != "single":
-            fields["operation_id"] = self.event_id
-        return build(self.kind, fields, ledger.content_bytes_max, ledger.faulty)
+            own["operation_id"] = self.event_id
+        return event_in(self.ledger, self.kind, around.outer if around is not None else None, own)
 
 
-def _surrounding(around: Around | None) -> dict[str, Any]:
-    """The envelope's fields from what is around: the parent is the event around this one, not this one."""
-    if around is None:
-        return {}
-    fields = dict(around.fields)
-    if around.outer is not None and around.outer.event_id is not None:
-        fields["parent_event_id"] = around.outer.event_id
-    return fields
+def event_in(ledger: Ledger, kind: str, around: Around | None, given: Mapping[str, Any]) -> pb.Event:
+    """An event of this kind with what is around it: fields, and the innermost event as its parent."""
+    fields: dict[str, Any] = {**ledger.defaults, **_trace()}
+    if around is not None:
+        fields.update(around.fields)
+        if around.event_id is not None:
+            fields["parent_event_id"] = around.event_id
+    fields.update((name, value) for name, value in given.items() if value is not None)
+    return build(kind, fields, ledger.content_bytes_max, ledger.faulty)
 
 
 def _trace() -> dict[str, Any]:
