@@ -1,0 +1,88 @@
+"""Which runs there are: the five recipes as they stand, and the alternatives that the document names."""
+
+from __future__ import annotations
+
+from tests.vendors.recipes import Run
+
+OTEL_OPENAI = "opentelemetry.instrumentation.genai.openai"
+OTHER_PERSON = "others"
+"""One person asks in all runs that are not recipes: one reconstruction tells of all of them."""
+
+RECOMMENDED = (
+    Run("openai", "openai_app", "OpenAI", "openai"),
+    Run("azure", "azure_app", "Azure OpenAI", "azure"),
+    Run("anthropic", "anthropic_app", "Anthropic", "anthropic"),
+    Run("vertex", "vertex_app", "Google Vertex AI", "vertex"),
+    Run("bedrock", "bedrock_app", "AWS Bedrock", "bedrock"),
+)
+
+
+def _openai(name: str, package: str) -> Run:
+    return Run(name, "openai_app", "OpenAI", OTHER_PERSON, instead=((OTEL_OPENAI, package),))
+
+
+def _azure(name: str, package: str) -> Run:
+    return Run(name, "azure_app", "Azure OpenAI", OTHER_PERSON, instead=((OTEL_OPENAI, package),))
+
+
+def _anthropic(name: str, package: str) -> Run:
+    """The client's own tracing is switched off."""
+    made = "client = Anthropic()"
+    added = f"from {package} import AnthropicInstrumentor\n\nAnthropicInstrumentor().instrument()\n{made}"
+    off = {"ANTHROPIC_OPEN_TELEMETRY": "false"}
+    return Run(name, "anthropic_app", "Anthropic", OTHER_PERSON, off, ((made, added),))
+
+
+def _bedrock(name: str, package: str) -> Run:
+    instead = (
+        ("from opentelemetry.instrumentation.botocore import", f"from {package} import"),
+        ("import BotocoreInstrumentor", "import BedrockInstrumentor"),
+        ("BotocoreInstrumentor().", "BedrockInstrumentor()."),
+    )
+    return Run(name, "bedrock_app", "AWS Bedrock", OTHER_PERSON, instead=instead)
+
+
+OTHERS = (
+    _openai("openai-openinference", "openinference.instrumentation.openai"),
+    _openai("openai-openllmetry", "opentelemetry.instrumentation.openai"),
+    _azure("azure-openinference", "openinference.instrumentation.openai"),
+    _azure("azure-openllmetry", "opentelemetry.instrumentation.openai"),
+    _anthropic("anthropic-openinference", "openinference.instrumentation.anthropic"),
+    _anthropic("anthropic-openllmetry", "opentelemetry.instrumentation.anthropic"),
+    _bedrock("bedrock-openinference", "openinference.instrumentation.bedrock"),
+    _bedrock("bedrock-openllmetry", "opentelemetry.instrumentation.bedrock"),
+)
+OVER_HTTP = Run(
+    "openai-http",
+    "openai_app",
+    "OpenAI",
+    OTHER_PERSON,
+    instead=(
+        (
+            "opentelemetry.exporter.otlp.proto.grpc._log_exporter",
+            "opentelemetry.exporter.otlp.proto.http._log_exporter",
+        ),
+        (
+            "opentelemetry.exporter.otlp.proto.grpc.trace_exporter",
+            "opentelemetry.exporter.otlp.proto.http.trace_exporter",
+        ),
+    ),
+)
+"""OpenAI's recipe with the exporters that speak HTTP."""
+
+INSTRUMENTATION = {
+    "openai": "opentelemetry-instrumentation-genai-openai",
+    "azure": "opentelemetry-instrumentation-genai-openai",
+    "anthropic": "the client's own",
+    "vertex": "opentelemetry-instrumentation-google-genai",
+    "bedrock": "opentelemetry-instrumentation-botocore",
+    "openai-openinference": "openinference-instrumentation-openai",
+    "openai-openllmetry": "opentelemetry-instrumentation-openai",
+    "azure-openinference": "openinference-instrumentation-openai",
+    "azure-openllmetry": "opentelemetry-instrumentation-openai",
+    "anthropic-openinference": "openinference-instrumentation-anthropic",
+    "anthropic-openllmetry": "opentelemetry-instrumentation-anthropic",
+    "bedrock-openinference": "openinference-instrumentation-bedrock",
+    "bedrock-openllmetry": "opentelemetry-instrumentation-bedrock",
+}
+"""The package that each run is instrumented with."""
