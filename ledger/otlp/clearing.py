@@ -6,7 +6,7 @@ be marked so goes too: it must never look observed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from google.protobuf.descriptor import FieldDescriptor as F
@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 from ledger.otlp.names import may_not_stand, stands
 from ledger.otlp.placing import take_out
 from ledger.otlp.values import Value
+from ledger.record.names import may_hold
 from ledger.record.translate import TEXT_PLAIN
 from ledger.v1 import event_pb2 as pb
 
@@ -50,21 +51,20 @@ def clear(event: pb.Event) -> Iterator[tuple[str, Value]]:
             yield from _taken_out(event, each)
 
 
-def clear_media_types(event: pb.Event, contents: Iterable[pb.Content]) -> None:
+def clear_media_types(event: pb.Event, contents: Sequence[pb.Content]) -> None:
     """Takes out media types that hold, by an unlucky chance, the identifier of a person: a text is then plain text."""
     persons = persons_of(event)
+    if not persons or not may_hold("\n".join([each.media_type for each in contents]), persons):
+        return
     for content in contents:
-        if persons and content.media_type not in _PLAIN and not stands(content.media_type, persons):
+        if content.media_type not in _PLAIN and not stands(content.media_type, persons):
             content.ClearField("media_type")
 
 
 def _taken_out(event: pb.Event, each: Named) -> Iterator[tuple[str, Value]]:
     if each.path == "derived_fields":
         del event.derived_fields[each.place]
-        try:
-            take_out(event, each.text)
-        except KeyError:  # a list or a person: no single field, and nothing that could pass for observed
-            return
+        take_out(event, each.text)
         return
     if isinstance(each.holder, pb.Content):
         yield each.path, each.text
@@ -83,10 +83,10 @@ def _taken_out(event: pb.Event, each: Named) -> Iterator[tuple[str, Value]]:
 
 def persons_of(event: pb.Event) -> tuple[str, ...]:
     """The identifiers of all persons named."""
-    named = [each.identifier for each in event.subjects]
-    if event.actor.HasField("user"):
-        named.append(event.actor.user.identifier)
-    return tuple(dict.fromkeys(named))
+    user = (event.actor.user.identifier,) if event.actor.HasField("user") else ()
+    if not event.subjects:
+        return user
+    return tuple(dict.fromkeys([*user, *(each.identifier for each in event.subjects)]))
 
 
 def _names(message: Message, prefix: str) -> Iterator[Named]:

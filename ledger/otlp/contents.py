@@ -20,28 +20,35 @@ _ENVELOPE_BYTES = 64 * 1024
 """Room in an event for what is not a content: names are bounded."""
 
 
-def content_of(value: Value, *, partial: bool = False) -> pb.Content:
+def content_of(value: Value) -> pb.Content:
     """The content that holds a value."""
+    content = pb.Content()
+    write(content, value)
+    return content
+
+
+def write(content: pb.Content, value: Value, *, partial: bool = False) -> None:
+    """Makes a content hold a value."""
     if isinstance(value, str):
         try:
-            content = pb.Content(text=value)
+            content.text = value
         except UnicodeEncodeError:
-            content = pb.Content(data=value.encode("utf-8", "surrogatepass"), media_type=WTF8_MEDIA_TYPE)
+            content.data, content.media_type = value.encode("utf-8", "surrogatepass"), WTF8_MEDIA_TYPE
     elif isinstance(value, bytes):
-        content = pb.Content(data=value, media_type="application/octet-stream")
+        content.data, content.media_type = value, "application/octet-stream"
     else:
-        content = pb.Content(text=canonical(value), media_type=JSON)
+        content.text, content.media_type = canonical(value), JSON
     if partial:
         content.media_type = (content.media_type or TEXT) + PARTIAL
-    return content
 
 
 def cut(content: pb.Content, bytes_max: int) -> None:
     """Cuts what is longer than that. A text is cut at a character's boundary."""
     if content.HasField("text"):
-        if len(content.text) * 4 <= bytes_max:
+        text = content.text
+        if len(text) * 4 <= bytes_max:
             return
-        data = content.text.encode("utf-8")
+        data = text.encode("utf-8")
         if len(data) > bytes_max:
             content.text = data[:bytes_max].decode("utf-8", "ignore")
             content.media_type = f"{content.media_type or TEXT}{TRUNCATED}{len(data)}"
@@ -56,6 +63,8 @@ def cut_all(contents: list[pb.Content], content_bytes_max: int, event_bytes_max:
     for content in contents:
         cut(content, content_bytes_max)
     room = max(event_bytes_max - _ENVELOPE_BYTES, 0)
+    if len(contents) * (content_bytes_max + _ENVELOPE_BYTES) <= event_bytes_max:
+        return
     sizes = sorted(content.ByteSize() for content in contents)
     if sum(sizes) <= room:
         return

@@ -20,6 +20,7 @@ _OLDER = re.compile(r"(?:^|;)p:([0-9]{1,2})(?:;|$)")
 _THRESHOLD_DIGITS = 14
 _NEVER = 63
 TRACE_STATE_CHARACTERS_MAX = 8_192
+_SHARED = tuple(row for row in LEDGER.rows if row.attribute in SHARED)
 
 
 def new_event(
@@ -65,8 +66,8 @@ def sampling_of(trace_state: str) -> float | None:
 
 def add_story(found: Found, trace_id: bytes, service: Service) -> None:
     """Adds what the resource says for all of its spans; the trace as correlation, as session where none is known."""
-    for path, attribute, read, _ in LEDGER.rows:
-        if attribute in SHARED and attribute in service.shared:
+    for path, attribute, read, _ in _SHARED if service.shared else ():
+        if attribute in service.shared:
             found.give(path, read(service.shared[attribute]), attribute)
     for key, value in service.left_over.items():
         found.misfits.setdefault(f"resource:{key}", value)

@@ -7,13 +7,13 @@ fit its field is not put there, and the caller is told.
 from __future__ import annotations
 
 import math
-from functools import cache
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from google.protobuf.descriptor import FieldDescriptor as F
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from ledger.otlp.contents import content_of
+from ledger.otlp.contents import write
 from ledger.otlp.names import fits
 from ledger.otlp.values import Value
 from ledger.v1 import event_pb2 as pb
@@ -22,7 +22,7 @@ _INT64_MAX = 2**63 - 1
 
 
 class Place(NamedTuple):
-    """A field: the messages on the way to it, its name, its type; for a message its kind."""
+    """A field: the messages on the way to it, its name, its type; for a message its kind. One of no type is none."""
 
     groups: tuple[str, ...]
     name: str
@@ -37,46 +37,51 @@ class Place(NamedTuple):
         return message
 
 
-@cache
+@lru_cache(maxsize=1_024)
 def place_of(path: str) -> Place:
-    """The field of a path; `KeyError` where there is none."""
+    """The field of a path. Parameters by name are no fields, and could be any number: hence the bound."""
     *groups, name = path.split(".")
     descriptor: Any = pb.Event.DESCRIPTOR
     for group in groups:
-        descriptor = descriptor.fields_by_name[group].message_type
-    field = descriptor.fields_by_name[name]
+        field = descriptor.fields_by_name.get(group)
+        descriptor = None if field is None else field.message_type
+        if descriptor is None:
+            return Place((), name, 0, "")
+    field = descriptor.fields_by_name.get(name)
+    if field is None or field.is_repeated:
+        return Place((), name, 0, "")
     return Place(tuple(groups), name, field.type, field.message_type.name if field.message_type else "")
 
 
-def is_name(path: str) -> bool:
-    """Whether the field holds a name, which stands in clear."""
-    return place_of(path).type == F.TYPE_STRING
+def put(
+    event: pb.Event, path: str, value: Value, names: list[str], contents: list[pb.Content], *, partial: bool = False
+) -> bool:
+    """Puts a value into its field. False when there is no such field, or it does not take the value.
 
-
-def is_content(path: str) -> bool:
-    """Whether the field holds a content."""
-    return place_of(path).kind == "Content"
-
-
-def put(event: pb.Event, path: str, value: Value, *, partial: bool = False) -> bool:
-    """Puts a value into its field. False when the field does not take it."""
+    A name that is put is added to `names`, a content to `contents`.
+    """
     place = place_of(path)
     if place.kind == "Content":
-        getattr(place.message_in(event), place.name).CopyFrom(content_of(value, partial=partial))
+        content = getattr(place.message_in(event), place.name)
+        write(content, value, partial=partial)
+        contents.append(content)
         return True
     if place.kind == "Timestamp" and isinstance(value, Timestamp):
         getattr(place.message_in(event), place.name).CopyFrom(value)
         return True
     if not _takes(place.type, value):
         return False
+    if place.type == F.TYPE_STRING:
+        names.append(value)
     setattr(place.message_in(event), place.name, value)
     return True
 
 
 def take_out(event: pb.Event, path: str) -> None:
-    """Unsets a field."""
+    """Unsets a field, where the path is one."""
     place = place_of(path)
-    place.message_in(event).ClearField(place.name)
+    if place.type:
+        place.message_in(event).ClearField(place.name)
 
 
 def _takes(type_: int, value: Value) -> bool:

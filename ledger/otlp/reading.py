@@ -8,7 +8,7 @@ beyond rows it says in `families`, for the documentation.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ledger.otlp.record import Found, Record
@@ -43,6 +43,11 @@ class Convention:
     rows: Sequence[Row]
     more: Callable[[Record, Found], None] | None = None
     families: Sequence[Family] = ()
+    by_kind: dict[str, tuple[Row, ...]] = field(init=False, default_factory=dict, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        for kind in ("request", "tool_call", "context"):
+            self.by_kind[kind] = tuple(row for row in self.rows if belongs(row.path, f"{kind}."))
 
     def read(self, record: Record, found: Found) -> None:
         """Adds what the record says in this convention."""
@@ -51,9 +56,8 @@ class Convention:
         if self.more is not None and found.kind != "context":
             self.more(record, found)
         attributes = record.attributes
-        body = f"{found.kind}."
-        for path, attribute, read, derived in self.rows:
-            if attribute in attributes and belongs(path, body):
+        for path, attribute, read, derived in self.by_kind[found.kind]:
+            if attribute in attributes:
                 value = read(attributes[attribute])
                 if value is not None and found.give(path, value, attribute, derived=derived):
                     found.used.add(attribute)

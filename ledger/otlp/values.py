@@ -43,7 +43,15 @@ def plain(value: AnyValue, depth_max: int) -> Value:
         return {each.key: plain(each.value, depth_max - 1) for each in value.kvlist_value.values}
     if which == "string_value_strindex":  # a reference into another signal's table: absent, says the protocol
         return None
-    return getattr(value, which)
+    found = getattr(value, which)
+    return tidy(found) if which == "double_value" else found
+
+
+def tidy(value: float) -> Value:
+    """A number as it is kept: without a fraction of zero; what is no number as protobuf's JSON form names it."""
+    if not math.isfinite(value):
+        return _NOT_FINITE.get(value, "NaN")
+    return int(value) if value.is_integer() and abs(value) <= EXACT_INTEGERS else value
 
 
 def structure(value: Value, depth_max: int) -> Value:
@@ -51,7 +59,7 @@ def structure(value: Value, depth_max: int) -> Value:
     if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "["):
         return value
     try:
-        parsed = json.loads(value, object_pairs_hook=_object, parse_constant=_constant)
+        parsed = json.loads(value, object_pairs_hook=_object, parse_constant=str, parse_float=_float)
         _check_depth(parsed, depth_max)
     except (ValueError, RecursionError, TooDeep):
         return value
@@ -60,13 +68,12 @@ def structure(value: Value, depth_max: int) -> Value:
 
 def canonical(value: Value) -> str:
     """A structured value in its one form."""
-    tidy = _tidy(value)
-    text = json.dumps(tidy, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_base64)
     if not text.isascii():
         try:
             text.encode("utf-8")
         except UnicodeEncodeError:  # a lone surrogate, which UTF-8 cannot hold: escaped, as everything beside it
-            return json.dumps(tidy, sort_keys=True, separators=(",", ":"))
+            return json.dumps(value, sort_keys=True, separators=(",", ":"), default=_base64)
     return text
 
 
@@ -85,8 +92,14 @@ def _object(pairs: Iterable[tuple[str, Value]]) -> dict[str, Value]:
     return found
 
 
-def _constant(name: str) -> str:
-    return name
+def _float(text: str) -> Value:
+    return tidy(float(text))
+
+
+def _base64(value: Value) -> str:
+    if not isinstance(value, bytes):
+        raise TypeError(f"a value of type {type(value).__name__} is none of telemetry")
+    return base64.b64encode(value).decode("ascii")
 
 
 def _check_depth(value: Value, depth_max: int) -> None:
@@ -101,20 +114,6 @@ def _check_depth(value: Value, depth_max: int) -> None:
         if not level:
             return
     raise TooDeep
-
-
-def _tidy(value: Value) -> Value:
-    if isinstance(value, dict):
-        return {holding(str(key)): _tidy(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_tidy(each) for each in value]
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode("ascii")
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            return _NOT_FINITE.get(value, "NaN")
-        return int(value) if value.is_integer() and abs(value) <= EXACT_INTEGERS else value
-    return value
 
 
 def text_of(value: Value) -> str | None:

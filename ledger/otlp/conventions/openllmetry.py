@@ -29,6 +29,7 @@ PARAMETERS = (
 CHUNKS = ("gen_ai.content.completion.chunk", "llm.content.completion.chunk")
 _PROMPT, _COMPLETION, _FUNCTIONS = "gen_ai.prompt.", "gen_ai.completion.", "llm.request.functions."
 _VARIABLES = "traceloop.prompt.template_variables."
+_FAMILIES = (_PROMPT, _COMPLETION, _FUNCTIONS, _VARIABLES)
 _ENTITY_INPUT, _ENTITY_OUTPUT = "traceloop.entity.input", "traceloop.entity.output"
 
 
@@ -46,6 +47,21 @@ def _more(record: Record, found: Found) -> None:
     if found.kind == "tool_call":
         _add_mcp(record, found)
         return
+    if any(key.startswith(_FAMILIES) for key in record.attributes):
+        _add_families(record, found)
+    for name, attribute in PARAMETERS:
+        if attribute in record.attributes:
+            value = number_of(record.attributes[attribute])
+            if found.give(f"request.parameters:{name}", value, attribute):
+                found.used.add(attribute)
+    first = min((each.time_ns for each in record.events if each.name in CHUNKS), default=0)
+    if first > record.start_ns > 0:
+        found.give("request.time_to_first_token_ms", (first - record.start_ns) // 1_000_000, CHUNKS[0], derived=True)
+    if record.attributes.get("traceloop.span.kind") == "agent":
+        found.give("actor.agent", text_of(record.attributes.get("traceloop.entity.name")), "traceloop.entity.name")
+
+
+def _add_families(record: Record, found: Found) -> None:
     for prefix, path in ((_PROMPT, INPUT), (_COMPLETION, OUTPUT), (_FUNCTIONS, DEFINITIONS)):
         items = listed(each for each in record.under(prefix) if each[0][:1].isdecimal())
         if items is not None:
@@ -54,17 +70,9 @@ def _more(record: Record, found: Found) -> None:
             found.used_under.add(prefix)
     reason = text_of(record.attributes.get("gen_ai.completion.0.finish_reason"))
     found.give("request.finish_reason_raw", reason, "gen_ai.completion.0.finish_reason")
-    for name, attribute in PARAMETERS:
-        if found.give(f"request.parameters:{name}", number_of(record.attributes.get(attribute)), attribute):
-            found.used.add(attribute)
     variables = nested(record.under(_VARIABLES))
     if variables is not None and found.give("request.variables", variables, _VARIABLES):
         found.used_under.add(_VARIABLES)
-    first = min((each.time_ns for each in record.events if each.name in CHUNKS), default=0)
-    if first > record.start_ns > 0:
-        found.give("request.time_to_first_token_ms", (first - record.start_ns) // 1_000_000, CHUNKS[0], derived=True)
-    if record.attributes.get("traceloop.span.kind") == "agent":
-        found.give("actor.agent", text_of(record.attributes.get("traceloop.entity.name")), "traceloop.entity.name")
 
 
 def _message(item: Value) -> Value:
