@@ -91,8 +91,9 @@ class Ambience:
                 fields[name] = (*fields.get(name, ()), *value) if name in ADDED else value
         if addition.work and fields.get("correlation_id") is None:
             fields["correlation_id"] = str(uuid4())
+        around = self._left.get() if outer is None or outer.book is None else outer.book
+        book = Book(around) if addition.story else None
         if outer is None:
-            book = Book() if addition.story else None
             return Around(None, Block(), fields, addition.event_id, book, addition.running, addition.call_id)
         # What has an event of its own is what the call id was for: it goes no further in.
         call_id = addition.call_id or (outer.call_id if addition.event_id is None else None)
@@ -101,7 +102,7 @@ class Ambience:
             Block(),
             fields,
             addition.event_id or outer.event_id,
-            Book(outer.book) if addition.story else outer.book,
+            book or outer.book,
             addition.running or outer.running,
             call_id,
         )

@@ -177,6 +177,15 @@ def test_the_only_call_of_its_name_is_inferred_and_said_to_be(ledger: Ledger, re
     assert not third.tool_call.requested_by_event_id
 
 
+def test_a_story_that_begins_after_the_request_finds_its_calls(ledger: Ledger, recorded: Recorded) -> None:
+    """A request outside of any session, the tool inside of one: it is joined all the same."""
+    with ledger.request(vendor="openai", model="gpt-4o") as asked:
+        asked.answered(tool_calls=ASKED)
+    with ledger.session("s1"), ledger.answering("call_1"), ledger.tool("find_flight", started=False):
+        pass
+    assert recorded()[-1].tool_call.requested_by_event_id == asked.event_id
+
+
 async def test_tasks_beside_each_other_never_take_each_others_calls(ledger: Ledger, recorded: Recorded) -> None:
     """A vendor that calls every call `call_1`: outside of any session too, each task finds its own request."""
     barrier = asyncio.Barrier(2)
