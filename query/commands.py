@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from query.cli.covering import coverage
 from query.cli.disclosing import disclose
 from query.cli.evidence import checkpoint, prove
 from query.cli.serving import serve_query
@@ -13,4 +14,4 @@ from query.cli.tables import sql
 
 def commands() -> list[click.Command]:
     """What this package adds to `audit-ledger`."""
-    return [reconstruct, replay, find, sql, prove, disclose, checkpoint, serve_query]
+    return [reconstruct, replay, find, sql, coverage, prove, disclose, checkpoint, serve_query]

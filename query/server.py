@@ -68,7 +68,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class QueryServicer(query_pb2_grpc.QueryServiceServicer):
-    """The six methods."""
+    """The seven methods."""
 
     def __init__(self, queries: Queries, permits: Permits) -> None:
         self._queries = queries
@@ -138,6 +138,17 @@ class QueryServicer(query_pb2_grpc.QueryServiceServicer):
             return wire.counts(await self._queries.count(tenants, wire.filters(request), reader, known_at=known_at))
 
         return await self._answered(answer, context, "Count")
+
+    async def Coverage(self, request: query_pb2.CoverageRequest, context: Context) -> query_pb2.CoverageResponse:
+        """What services send, and what that lacks."""
+
+        async def answer() -> query_pb2.CoverageResponse:
+            allowed = await self._permits.asked(context, "Coverage", request.tenant, request.reader)
+            width, window = wire.page_width(request), wire.window(request)
+            found = await self._queries.coverage(request.tenant, allowed.reader, window.start, window.end)
+            return wire.coverage(found, width)
+
+        return await self._answered(answer, context, "Coverage")
 
     async def Prove(self, request: query_pb2.ProveRequest, context: Context) -> query_pb2.ProveResponse:
         """An offline proof."""

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from ledger import __version__
 from ledger.config.settings import QueryConfig
 from ledger.errors import Rejected, Unavailable
+from query import coverage as covering
 from query import find as finding
 from query import plain, sql
 from query.access import Accessed, AccessPublisher, AccessRecorder, QueryKind, Reader, without_persons
@@ -210,6 +211,19 @@ class Queries:
         if isinstance(result, Rejected):
             raise result
         return result
+
+    async def coverage(
+        self, tenant: str, reader: Reader, since: datetime | None = None, until: datetime | None = None
+    ) -> covering.Coverage:
+        """What services send, and what that lacks."""
+        reading, found = await self._compute(
+            tenant,
+            None,
+            lambda reading: covering.coverage(reading, self._sources.files, self._limits.sql, since, until),
+        )
+        query = {"coverage": {"since": plain.time_text(since), "until": plain.time_text(until)}}
+        await self._recorder.record(reading.tenant.name, reader, Accessed("find", query, found.events, 0))
+        return found
 
     async def checkpoints(self, tenant: str) -> tuple[SignedCheckpoint, ...]:
         """The newest signed checkpoints of the tenant's logs."""

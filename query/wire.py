@@ -11,7 +11,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from ledger.errors import Rejected
 from ledger.v1 import query_pb2
-from query import plain, render, render_timeline
+from query import plain, render, render_coverage, render_timeline
+from query.coverage import Coverage
 from query.evidence import ContentView, SealedEvent
 from query.find import Filters, Finds
 from query.governance import Governed
@@ -107,6 +108,12 @@ def replayed(told: Replay, width: int) -> query_pb2.ReplayResponse:
         page=render_timeline.replay(told, width) if width else "",
         proven=told.story.proven,
     )
+
+
+def coverage(found: Coverage, width: int) -> query_pb2.CoverageResponse:
+    """What services send, and what that lacks."""
+    page = render_coverage.page(found, width) if width else ""
+    return query_pb2.CoverageResponse(json=_text(found.to_json()), page=page)
 
 
 def finds(found: Finds, width: int) -> query_pb2.FindResponse:

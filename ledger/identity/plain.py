@@ -34,7 +34,7 @@ _DOES: dict[Role, str] = {
     "auditor": "reads metadata and proofs, and contents of a granted sample",
     "org_auditor": "reads metadata and counts across tenants, no contents",
     "privacy_officer": "erases, and sets legal holds",
-    "operator": "sees health and checkpoints, no contents",
+    "operator": "sees health, checkpoints and coverage, no contents",
     "admin": "administers; sees checkpoints, no contents",
 }
 

@@ -47,6 +47,7 @@ _QUERY_KINDS = {
     "Replay": pb.QUERY_KIND_REPLAY,
     "Find": pb.QUERY_KIND_FIND,
     "Count": pb.QUERY_KIND_FIND,
+    "Coverage": pb.QUERY_KIND_FIND,
     "Prove": pb.QUERY_KIND_PROVE,
 }
 _TENANT = re.compile(r"_org|_system|[a-z0-9][a-z0-9._-]{0,62}")

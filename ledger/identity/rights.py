@@ -32,6 +32,7 @@ Call = Literal[
     "Replay",
     "Find",
     "Count",
+    "Coverage",
     "Prove",
     "Checkpoint",
     "Erase",
@@ -44,7 +45,7 @@ CALLS: tuple[Call, ...] = get_args(Call)
 INGEST_CALLS: tuple[Call, ...] = ("Publish", "PublishSpooled", "GetSpoolKey", "AwaitSealed", "Export")
 """`Export`: of traces and logs by OTLP, over gRPC and over HTTP."""
 
-QUERY_CALLS: tuple[Call, ...] = ("Reconstruct", "Replay", "Find", "Count", "Prove", "Checkpoint")
+QUERY_CALLS: tuple[Call, ...] = ("Reconstruct", "Replay", "Find", "Count", "Coverage", "Prove", "Checkpoint")
 COMMANDS: tuple[Call, ...] = ("Erase", "Hold")
 """Not calls over the network: commands on the ledger's own machine."""
 
@@ -74,12 +75,19 @@ _RIGHTS: dict[Role, dict[Call, Right]] = {
         "Reconstruct": "sample",
         "Replay": "sample",
         "Find": "metadata",
+        "Coverage": "metadata",
         "Prove": "metadata",
         "Checkpoint": "yes",
     },
-    "org_auditor": {"Find": "metadata", "Count": "metadata", "Prove": "metadata", "Checkpoint": "yes"},
+    "org_auditor": {
+        "Find": "metadata",
+        "Count": "metadata",
+        "Coverage": "metadata",
+        "Prove": "metadata",
+        "Checkpoint": "yes",
+    },
     "privacy_officer": {"Checkpoint": "yes", "Erase": "yes", "Hold": "yes"},
-    "operator": {"AwaitSealed": "yes", "Checkpoint": "yes"},
+    "operator": {"AwaitSealed": "yes", "Coverage": "metadata", "Checkpoint": "yes"},
     "admin": {"Checkpoint": "yes"},
 }
 

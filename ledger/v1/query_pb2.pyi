@@ -304,3 +304,24 @@ class TenantCount(_message.Message):
     events: int
     by_class: _containers.ScalarMap[str, int]
     def __init__(self, tenant: _Optional[str] = ..., events: _Optional[int] = ..., by_class: _Optional[_Mapping[str, int]] = ...) -> None: ...
+
+class CoverageRequest(_message.Message):
+    __slots__ = ("tenant", "to", "reader", "page_width")
+    TENANT_FIELD_NUMBER: _ClassVar[int]
+    FROM_FIELD_NUMBER: _ClassVar[int]
+    TO_FIELD_NUMBER: _ClassVar[int]
+    READER_FIELD_NUMBER: _ClassVar[int]
+    PAGE_WIDTH_FIELD_NUMBER: _ClassVar[int]
+    tenant: str
+    to: _timestamp_pb2.Timestamp
+    reader: Reader
+    page_width: int
+    def __init__(self, tenant: _Optional[str] = ..., to: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reader: _Optional[_Union[Reader, _Mapping]] = ..., page_width: _Optional[int] = ..., **kwargs) -> None: ...
+
+class CoverageResponse(_message.Message):
+    __slots__ = ("json", "page")
+    JSON_FIELD_NUMBER: _ClassVar[int]
+    PAGE_FIELD_NUMBER: _ClassVar[int]
+    json: str
+    page: str
+    def __init__(self, json: _Optional[str] = ..., page: _Optional[str] = ...) -> None: ...

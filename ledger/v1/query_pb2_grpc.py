@@ -64,6 +64,11 @@ class QueryServiceStub:
                 request_serializer=ledger_dot_v1_dot_query__pb2.CountRequest.SerializeToString,
                 response_deserializer=ledger_dot_v1_dot_query__pb2.CountResponse.FromString,
                 _registered_method=True)
+        self.Coverage = channel.unary_unary(
+                '/ledger.v1.QueryService/Coverage',
+                request_serializer=ledger_dot_v1_dot_query__pb2.CoverageRequest.SerializeToString,
+                response_deserializer=ledger_dot_v1_dot_query__pb2.CoverageResponse.FromString,
+                _registered_method=True)
 
 
 class QueryServiceServicer:
@@ -113,6 +118,13 @@ class QueryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Coverage(self, request, context):
+        """Which services send what, and what their events would still need to answer an auditor. Metadata only.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_QueryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -145,6 +157,11 @@ def add_QueryServiceServicer_to_server(servicer, server):
                     servicer.Count,
                     request_deserializer=ledger_dot_v1_dot_query__pb2.CountRequest.FromString,
                     response_serializer=ledger_dot_v1_dot_query__pb2.CountResponse.SerializeToString,
+            ),
+            'Coverage': grpc.unary_unary_rpc_method_handler(
+                    servicer.Coverage,
+                    request_deserializer=ledger_dot_v1_dot_query__pb2.CoverageRequest.FromString,
+                    response_serializer=ledger_dot_v1_dot_query__pb2.CoverageResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -309,6 +326,33 @@ class QueryService:
             '/ledger.v1.QueryService/Count',
             ledger_dot_v1_dot_query__pb2.CountRequest.SerializeToString,
             ledger_dot_v1_dot_query__pb2.CountResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Coverage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ledger.v1.QueryService/Coverage',
+            ledger_dot_v1_dot_query__pb2.CoverageRequest.SerializeToString,
+            ledger_dot_v1_dot_query__pb2.CoverageResponse.FromString,
             options,
             channel_credentials,
             insecure,

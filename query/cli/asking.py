@@ -75,7 +75,7 @@ def told(
         message.selector.event_id = event_id_of(selector.value)
     else:
         setattr(message.selector, field, selector.value)
-    return _bounded(message, window, as_json, **moments)
+    return bounded(message, window, as_json, **moments)
 
 
 def found(filters: Filters, limit: int, as_json: bool, known_at: datetime | None) -> query_pb2.FindRequest:
@@ -88,10 +88,11 @@ def found(filters: Filters, limit: int, as_json: bool, known_at: datetime | None
         policy_version=filters.policy_version or "",
         limit=limit,
     )
-    return _bounded(message, filters.window, as_json, known_at=known_at)  # type: ignore[no-any-return]
+    return bounded(message, filters.window, as_json, known_at=known_at)  # type: ignore[no-any-return]
 
 
-def _bounded(message: Any, window: Window, as_json: bool, **moments: datetime | None) -> Any:
+def bounded(message: Any, window: Window, as_json: bool, **moments: datetime | None) -> Any:
+    """`message` with its bounds, its moments, and the page wanted."""
     for field, at in {"from": window.start, "to": window.end, **moments}.items():
         if at is not None:
             getattr(message, field).FromDatetime(at)

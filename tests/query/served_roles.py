@@ -178,6 +178,7 @@ class Served:
             "Replay": query_pb2.ReplayResponse,
             "Find": query_pb2.FindResponse,
             "Count": query_pb2.CountResponse,
+            "Coverage": query_pb2.CoverageResponse,
             "Prove": query_pb2.ProveResponse,
             "Checkpoint": query_pb2.CheckpointResponse,
         }

@@ -91,6 +91,8 @@ def question(call: str, tenant: str, **reader: str) -> Any:
             return query_pb2.FindRequest(tenant=tenant, kinds=["request"], reader=asked)
         case "Count":
             return query_pb2.CountRequest(tenants=[tenant], kinds=["request"], reader=asked)
+        case "Coverage":
+            return query_pb2.CoverageRequest(tenant=tenant, reader=asked)
         case "Prove":
             return query_pb2.ProveRequest(tenant=tenant, event_id=event_id, reader=asked)
         case _:
