@@ -6,7 +6,8 @@ take is mended where that changes nothing that matters: a name is cut to 256 cha
 printed in it becomes "?".
 
 A content above `content_bytes_max` is cut, because by default a gateway refuses an event with a larger one. Its media
-type then ends with `;truncated=yes`, and is text, for what is cut in the middle is no JSON any more.
+type then ends with `;truncated=yes`, and is text, for what is cut in the middle is no JSON any more. Of an event above
+`EVENT_BYTES_MAX` in all, and of lists above `LIST_ITEMS_MAX`, the same is true: less of it is better than none.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from ledger.v1 import event_pb2 as pb
 
 NAME_CHARACTERS_MAX = 256
 NAME_WORDS_MAX = 8
+LIST_ITEMS_MAX = 256
+EVENT_BYTES_MAX = 3_500_000
+"""Below what a gateway takes of one event."""
 TRUNCATED = "text/plain;truncated=yes"
 
 Fault = Callable[[str], None]
@@ -50,6 +54,10 @@ def build(kind: str, given: Mapping[str, Any], content_bytes_max: int, fault: Fa
     except Exception:
         event = builder(**_good(builder, given, fault))
     _mend(event, content_bytes_max, fault, "")
+    bytes_max = content_bytes_max
+    while event.ByteSize() > EVENT_BYTES_MAX and bytes_max > 1:
+        bytes_max //= 2
+        _mend(event, bytes_max, fault, "")
     return event
 
 
@@ -68,6 +76,9 @@ def _good(builder: Callable[..., pb.Event], given: Mapping[str, Any], fault: Fau
 def _mend(message: Message, content_bytes_max: int, fault: Fault, path: str) -> None:
     for field, value in message.ListFields():
         here = f"{path}{field.name}"
+        if field.is_repeated and len(value) > LIST_ITEMS_MAX:
+            fault(f"{here}: has {len(value)} items, and was shortened")
+            del value[LIST_ITEMS_MAX:]
         if field.message_type is not None:
             for each in value if field.is_repeated else (value,):
                 if each.DESCRIPTOR.full_name == "ledger.v1.Content":

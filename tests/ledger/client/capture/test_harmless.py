@@ -204,6 +204,17 @@ def test_a_content_that_is_too_large_is_cut_and_says_so(ledger: Ledger, recorded
     assert event.request.output.media_type == "application/octet-stream;truncated=yes"
 
 
+def test_an_event_that_is_too_large_in_all_is_cut_until_it_fits(loose: Ledger, recorded: Recorded) -> None:
+    """Hundreds of retrieved documents: as many as a list may have, each shorter, so that the gateway takes the event."""
+    with loose.request(vendor="openai", model="gpt-4o") as asked:
+        asked.retrieved(*[{"index_id": "kb", "document_id": f"d{at}", "text": "x" * 50_000} for at in range(400)])
+    (event,) = recorded()
+    assert len(event.request.retrieved) == 256
+    assert event.ByteSize() <= 3_500_000
+    assert {each.text.media_type for each in event.request.retrieved} == {"text/plain;truncated=yes"}
+    assert loose.stats().faults == 1
+
+
 def test_faults_of_its_own_are_nobodys(
     loose: Ledger, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
