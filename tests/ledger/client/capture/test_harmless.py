@@ -205,7 +205,7 @@ def test_a_content_that_is_too_large_is_cut_and_says_so(ledger: Ledger, recorded
 
 
 def test_an_event_that_is_too_large_in_all_is_cut_until_it_fits(loose: Ledger, recorded: Recorded) -> None:
-    """Hundreds of retrieved documents: as many as a list may have, each shorter, so that the gateway takes the event."""
+    """Hundreds of retrieved documents: as many as a list may have, each shorter, so that a gateway takes the event."""
     with loose.request(vendor="openai", model="gpt-4o") as asked:
         asked.retrieved(*[{"index_id": "kb", "document_id": f"d{at}", "text": "x" * 50_000} for at in range(400)])
     (event,) = recorded()
