@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "VENDORS.md"
 CHILD_S = 120
 COMMON = "What every service has"
+PROXY = "The same clients behind the recording proxy"
 _EXPORT = re.compile(r"^\$ export (.+)$", re.M)
 _BLOCK = re.compile(r"```python\n# (\w+\.py)\n(.*?)```", re.S)
 
@@ -113,6 +114,17 @@ def environment(port: int, credentials: Path) -> dict[str, str]:
         "AWS_MAX_ATTEMPTS": "1",
         "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": f"http://bedrock-runtime.eu-central-1.amazonaws.com:{port}",
     }
+
+
+def upstreams(port: int) -> str:
+    """The document's `upstreams.toml`, its addresses those of the loopback vendor."""
+    (text,) = re.findall(r"```toml\n# upstreams\.toml\n(.*?)```", DOCUMENT.read_text("utf-8"), re.S)
+    return re.sub(r'(?m)^url = ".*"$', f'url = "http://127.0.0.1:{port}"', text)
+
+
+def behind(proxy: str) -> dict[str, str]:
+    """The base URLs that the document exports for a proxy, of the proxy at HOST:PORT."""
+    return {name: value.replace("127.0.0.1:7450", proxy) for name, value in exports(PROXY).items()}
 
 
 def start(run: Run, folder: Path, seen: Mapping[str, str]) -> dict[str, str]:

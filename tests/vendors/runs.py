@@ -52,6 +52,53 @@ OTHERS = (
     _bedrock("bedrock-openinference", "openinference.instrumentation.bedrock"),
     _bedrock("bedrock-openllmetry", "opentelemetry.instrumentation.bedrock"),
 )
+
+
+def _proxied(name: str, application: str, section: str, *instead: tuple[str, str]) -> Run:
+    """The recipe's application without a span exported, its context told by headers."""
+    swapped = ("from audited import audited\n", "from proxied import HEADERS, audited\n")
+    off = {"OTEL_SDK_DISABLED": "true", "ANTHROPIC_OPEN_TELEMETRY": "false"}
+    return Run(f"{name}-proxied", application, section, "proxied", off, (swapped, *instead))
+
+
+_IN_CALL = (
+    """    if not stream:
+        return client.""",
+    """    asked["extra_headers"] = HEADERS.get()
+    if not stream:
+        return client.""",
+)
+PROXIED = (
+    _proxied("openai", "openai_app", "OpenAI", _IN_CALL),
+    _proxied("azure", "azure_app", "Azure OpenAI", _IN_CALL),
+    _proxied("anthropic", "anthropic_app", "Anthropic", _IN_CALL),
+    _proxied(
+        "vertex",
+        "vertex_app",
+        "Google Vertex AI",
+        ('"config": CONFIG}', '"config": CONFIG.model_copy(update={"http_options": {"headers": HEADERS.get()}})}'),
+    ),
+    _proxied(
+        "bedrock",
+        "bedrock_app",
+        "AWS Bedrock",
+        (
+            'region_name="eu-central-1")\n',
+            """region_name="eu-central-1")
+
+
+def send(request, **_):
+    for name, value in HEADERS.get().items():
+        request.headers[name] = value
+
+
+client.meta.events.register("before-sign.bedrock-runtime", send)
+""",
+        ),
+    ),
+)
+"""The recipes' applications behind the recording proxy."""
+
 OVER_HTTP = Run(
     "openai-http",
     "openai_app",

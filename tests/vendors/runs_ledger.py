@@ -13,7 +13,7 @@ from ledger.client.builders import change
 from ledger.v1 import event_pb2 as pb
 from tests.ledger.cli.events import event, line
 from tests.ledger.cli.running import Cli, Up
-from tests.vendors.recipes import Run, environment, service_account, start
+from tests.vendors.recipes import Run, behind, environment, service_account, start, upstreams
 from tests.vendors.runs import OVER_HTTP
 from tests.vendors.serving import Loopback
 
@@ -46,15 +46,32 @@ class RunsLedger:
         lines = "".join(line(each) for each in acts)
         self.cli.good("publish", "-", "--tenant", "_org", "--to", self.up.gateway, "--wait", stdin=lines)
 
-    def run(self, runs: Sequence[Run]) -> None:
-        """Runs all, some at once. Returns when all that came of it is sealed."""
+    @contextmanager
+    def proxy(self) -> Iterator[dict[str, str]]:
+        """The recording proxy in front of the loopback vendor; what to export to use it."""
+        file = self.folder / "upstreams.toml"
+        file.write_text(upstreams(self.vendor.port), "utf-8")
+        keys = {"AWS_ACCESS_KEY_ID": "AKIAPROXY", "AWS_SECRET_ACCESS_KEY": "none"}
+        cli = Cli(self.cli.home, {**self.cli.extra, **keys})
+        command = ("proxy", "--tenant", TENANT, "--upstreams", str(file), "--to", self.up.gateway)
+        running = Up(cli.start(*command, "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"))
+        try:
+            running.await_ready("proxy")
+            yield behind(running.addresses["proxy"].partition(",")[0])
+        finally:
+            running.stop()
+
+    def run(self, runs: Sequence[Run], **more: str) -> None:
+        """Runs all, some at once, with this in their environment. Returns when all that came of it is sealed."""
         credentials = self.folder / "google.json"
         service_account(credentials, self.vendor.port)
         seen = environment(self.vendor.port, credentials)
 
         def one(run: Run) -> dict[str, str]:
             address = self.up.addresses[OVER_HTTP_AT] if run == OVER_HTTP else self.up.gateway
-            return start(run, self.folder / run.name, {**seen, "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{address}"})
+            return start(
+                run, self.folder / run.name, {**seen, "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{address}", **more}
+            )
 
         with ThreadPoolExecutor(AT_ONCE) as pool:
             told = list(pool.map(one, runs))
