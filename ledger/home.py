@@ -2,7 +2,8 @@
 
     config.toml          configuration (`ledger.config`), the event log's incarnation among it
     keys/master.key      master key, mode 0600
-    keys/keys.sqlite     sealed keys, pseudonyms, signing keys, tenants, what the newest rounds were
+    keys/keys.sqlite     sealed keys, pseudonyms, signing keys, tenants, what the newest rounds were; with PostgreSQL it
+                         is not there
     log/events.sqlite    the embedded event log; with Kafka the folder stays empty
     segments/            sealed files
     derived/             indexes and tiles
@@ -21,9 +22,9 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -32,21 +33,21 @@ from urllib.parse import parse_qsl, urlsplit
 
 from ledger.config import LedgerConfig, load
 from ledger.config.document import commented_file
-from ledger.config.settings import GatewayConfig
+from ledger.config.settings import KEY_STORE, GatewayConfig
 from ledger.errors import Misconfigured
 from ledger.key_store_age import check_not_behind
 from ledger.keys.database import KeyDatabase
 from ledger.keys.master import LocalMasterKey, MasterKey, sync_folder
 from ledger.keys.masters import MasterKeys
+from ledger.keys.opening import create_key_database, open_key_database
 from ledger.keys.spool import SpoolKeys
-from ledger.keys.sqlite_database import SqliteDatabase
 from ledger.keys.store import KeyStore
 from ledger.log.interface import EventLog
 from ledger.log.open import create_log, open_log
 from ledger.newest_rounds import NewestRound, NewestRounds
 from ledger.policy.builtin import DEFAULT_POLICY
 from ledger.segments.objects import FileStore
-from ledger.tenants import TenantRegistry, check_ledger_name
+from ledger.tenants import TenantRegistry, check_ledger, check_ledger_name
 from ledger.trust import TrustedKey, TrustedKeys, TrustedLog
 
 EMBEDDED_LOG = "sqlite:log/events.sqlite"
@@ -111,14 +112,16 @@ class Home:
         *,
         name: str,
         event_log: str | None = None,
+        key_store: str | None = None,
         partitions: int | None = None,
         gateway_id: str = GatewayConfig().gateway_id,
     ) -> Home:
         """A new ledger named `name` at `path`, which must be absent or empty. Blocks.
 
         `event_log` is a URL, by default of an embedded log in the home; `partitions` are added to a URL that does not
-        say how many (1 where neither does). `Misconfigured` when there is a ledger already, or a half-made one;
-        `Unavailable` when the event log can't be made now.
+        say how many (1 where neither does). `key_store` is a location as `ledger.keys.opening` has them, by default a
+        file in the home. `Misconfigured` when there is a ledger already, or a half-made one; `Unavailable` when event
+        log or key store can't be made now.
         """
         check_ledger_name(name)
         config = GatewayConfig(gateway_id=gateway_id)
@@ -126,7 +129,7 @@ class Home:
         home = cls(path.absolute())
         made_folder = home._claim()
         try:
-            home._fill(name, url, count, config.gateway_id)
+            home._fill(name, url, count, config.gateway_id, key_store)
         except BaseException:
             home._undo(made_folder)
             raise
@@ -159,7 +162,7 @@ class Home:
         `KeyStoreBehind` when it is older than the ledger, as after a restore; `restoring`: open it all the same.
         """
         master = self.master_keys(config).open()
-        keys = _open_keys(SqliteDatabase.open(config.ledger.key_store), master, config.ledger.name)
+        keys = _open_keys(open_key_database(config.ledger.key_store, self.path), master, config.ledger.name)
         if not restoring:
             try:
                 store = FileStore(config.ledger.segments)
@@ -175,8 +178,9 @@ class Home:
 
     def remembered_rounds(self, config: LedgerConfig) -> Mapping[int, NewestRound]:
         """What the key store remembers of the newest rounds, as of now. Needs no master key."""
-        database = SqliteDatabase.open(config.ledger.key_store)
+        database = open_key_database(config.ledger.key_store, self.path)
         try:
+            check_ledger(database, config.ledger.name)
             return dict(NewestRounds(database))
         finally:
             database.close()
@@ -246,22 +250,20 @@ class Home:
         sync_folder(self.path.parent)
         return made
 
-    def _fill(self, name: str, url: str, partitions: int, gateway_id: str) -> None:
+    def _fill(self, name: str, url: str, partitions: int, gateway_id: str, key_store: str | None) -> None:
         for folder in _FOLDERS:
             (self.path / folder).mkdir(mode=FOLDER_MODE)
         sync_folder(self.path)
         master = LocalMasterKey.create(self.path / "keys" / "master.key")
-        with _open_keys(SqliteDatabase.create(self.path / "keys" / "keys.sqlite"), master, name) as keys:
+        given = {"ledger.name": name, "ledger.event_log": url, "gateway.gateway_id": gateway_id}
+        if key_store is not None:
+            given["ledger.key_store"] = key_store
+        with _new_keys(key_store or KEY_STORE, self.path, master, name) as keys:
             keys.tenants.initialise(partitions)
             keys.store.create_signing_key("gateway", gateway_key_name(name, gateway_id))
             keys.store.create_signing_key("ledger", ledger_key_name(name))
             keys.spool_keys(GatewayConfig())
-            given = {
-                "ledger.name": name,
-                "ledger.event_log": url,
-                "ledger.incarnation": _create_log(url, self.path).hex(),
-                "gateway.gateway_id": gateway_id,
-            }
+            given["ledger.incarnation"] = _create_log(url, self.path).hex()
             _write_new(self.path / "policy.toml", DEFAULT_POLICY)
             _write_new(self.config_file, commented_file(given))
             sync_folder(self.path)
@@ -281,10 +283,27 @@ class Home:
 
 def _open_keys(database: KeyDatabase, master: MasterKey, ledger_name: str) -> OpenKeys:
     try:
-        return OpenKeys(database, master, KeyStore(database, master), TenantRegistry(database, ledger_name))
+        # First the name: another ledger's key store is to be told by that, not by its master key.
+        tenants = TenantRegistry(database, ledger_name)
+        return OpenKeys(database, master, KeyStore(database, master), tenants)
     except BaseException:
         database.close()
         raise
+
+
+@contextmanager
+def _new_keys(location: str, home: Path, master: MasterKey, ledger_name: str) -> Iterator[OpenKeys]:
+    """A new key store, which is taken away when the block raises: outside of the home nobody else would."""
+    database = create_key_database(location, home)
+    try:
+        with _open_keys(database, master, ledger_name) as keys:
+            try:
+                yield keys
+            except BaseException:
+                database.remove()
+                raise
+    finally:
+        database.close()
 
 
 def _create_log(url: str, base: Path) -> bytes:

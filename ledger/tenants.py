@@ -117,6 +117,20 @@ def check_tenant_name(name: str) -> None:
         )
 
 
+def check_ledger(database: KeyDatabase, ledger_name: str) -> None:
+    """`Misconfigured` when the key database belongs to a ledger of another name."""
+    with database.read() as rows:
+        _check_recorded_name(rows, ledger_name, database.where)
+
+
+def _check_recorded_name(rows: Rows, ledger_name: str, where: str) -> None:
+    found = rows.execute("SELECT value FROM meta WHERE name = ?", (_LEDGER_NAME,)).fetchone()
+    if found is not None and found[0] != ledger_name:
+        raise Misconfigured(
+            f"ledger name: this ledger was made as {found[0]!r}, got {ledger_name!r}; its key store is {where}"
+        )
+
+
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -138,8 +152,7 @@ class TenantRegistry:
         self._monotonic_s = monotonic_s
         self._tenants: LeaseCache[str, Tenant] = LeaseCache(CACHE_ENTRIES_MAX, CACHE_LEASE_S)
         self._logs: LeaseCache[bytes, TenantLog] = LeaseCache(CACHE_ENTRIES_MAX, CACHE_LEASE_S)
-        with database.read() as rows:
-            self._check_recorded_name(rows)
+        check_ledger(database, ledger_name)
 
     def initialise(self, partitions: int) -> None:
         """Record the ledger's name and make the reserved tenants over this many partitions.
@@ -153,7 +166,7 @@ class TenantRegistry:
                 "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING",
                 (_LEDGER_NAME, self.ledger_name),
             )
-            self._check_recorded_name(rows)
+            _check_recorded_name(rows, self.ledger_name, self._database.where)
             known = self._partitions(rows)
             if partitions < known:
                 raise Misconfigured(f"partitions: the ledger has {known}, got {partitions}; they can only grow")
@@ -227,11 +240,6 @@ class TenantRegistry:
             known = 0 if system is None else len(system.logs)
             raise Misconfigured(f"partition {partition}: the ledger has {known} partitions")
         return PartitionLogs(partition, rounds_origin(self.ledger_name, partition), system.logs[partition])
-
-    def _check_recorded_name(self, rows: Rows) -> None:
-        found = rows.execute("SELECT value FROM meta WHERE name = ?", (_LEDGER_NAME,)).fetchone()
-        if found is not None and found[0] != self.ledger_name:
-            raise Misconfigured(f"ledger name: this ledger was made as {found[0]!r}, got {self.ledger_name!r}")
 
     def _read(self, rows: Rows, name: str) -> Tenant | None:
         found = rows.execute("SELECT created_at FROM tenants WHERE name = ?", (name,)).fetchone()

@@ -21,17 +21,23 @@ from ledger.trust import TrustedKeys
 @click.option(
     "--event-log", metavar="URL", help="kafka://HOST:PORT/TOPIC or sqlite:PATH. Default: embedded, in the home."
 )
+@click.option(
+    "--key-store", metavar="URL", help="postgresql://USER@HOST/DATABASE?schema=NAME. Default: a file in the home."
+)
 @click.option("--partitions", type=click.IntRange(1, 4096), help="Partitions of the event log. Default: 1.")
 @json_option
-def init(home: Path, name: str, event_log: str | None, partitions: int | None, as_json: bool) -> None:
+def init(
+    home: Path, name: str, event_log: str | None, key_store: str | None, partitions: int | None, as_json: bool
+) -> None:
     """Make a new ledger: configuration, master key, signing keys, event log.
 
     \b
     Examples:
       audit-ledger init --name audit.example.org
       audit-ledger init --event-log 'kafka://127.0.0.1:9092/audit?replication=1&min_isr=1' --partitions 4
+      audit-ledger init --key-store 'postgresql://ledger@db.example.org/audit?schema=acme'
     """
-    made = Home.create(home, name=name, event_log=event_log, partitions=partitions)
+    made = Home.create(home, name=name, event_log=event_log, key_store=key_store, partitions=partitions)
     config = made.config()
     trust = TrustedKeys.load(config.ledger.trust)
     keys = [{"role": key.role, "key": str(key.verifier)} for key in trust.keys]

@@ -34,6 +34,7 @@ from ledger.record.content import STORED_BYTES_MAX
 from ledger.tenants import check_ledger_name
 
 INCARNATION_BYTES = 16
+KEY_STORE = "keys/keys.sqlite"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +54,9 @@ class LogConfig:
     master_key_previous: str = setting(
         "", "The master key before it, while what that one sealed is still to be sealed anew (KEYS.md)."
     )
-    key_store: Path = field(
-        default=Path("keys/keys.sqlite"), metadata=about("Database of sealed keys, pseudonyms and tenants.")
+    key_store: str = setting(
+        KEY_STORE,
+        "Database of sealed keys, pseudonyms and tenants: a file, or a `postgresql:` URL (KEYS.md).",
     )
     trust: Path = field(default=Path("trust.json"), metadata=about("Public keys and logs that verifiers trust."))
     capture_policy: Path = field(

@@ -12,6 +12,7 @@
 | `rpc`        | exceptions and cancellation at the edge: every call ends with a documented answer  |
 | `service`    | IngestService on the wire                                                          |
 | `health`     | looking after the event log, and saying how it is                                  |
+| `key_watch`  | looking after the key store                                                        |
 | `metrics`    | what is counted and measured                                                       |
 | `collector`  | Python's garbage collector, set for a gateway                                     |
 | `observe`    | `/metrics` and `/healthz` over HTTP                                                |

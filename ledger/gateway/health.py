@@ -1,8 +1,8 @@
 """How the gateway is: looked after here, told through grpc.health.v1 and `/healthz`.
 
 SERVING means that an event sent now can be expected to be taken. The gateway is NOT_SERVING before it has started,
-while its event log does not work, and from the moment it begins to stop. The whole server (""), IngestService
-and the OTLP services have this status; no other service is known.
+while its event log or its key store (`ledger.gateway.key_watch`) does not work, and from the moment it begins to stop.
+The whole server (""), IngestService and the OTLP services have this status; no other service is known.
 
 The event log does not work when a look at it says so, and when appends fail again and again whatever a look says: the
 rules are those of `ledger.gateway.streak`. The third failure in a row makes the gateway NOT_SERVING at once; the next
@@ -31,6 +31,10 @@ LOOK_TIMEOUT_S = 5.0
 KNOWN = ("", SERVICE, *(each.service for each in SIGNALS))
 """The services that have a status."""
 
+EVENT_LOG = "event log"
+KEY_STORE = "key store"
+"""What must work so that an event can be taken."""
+
 _HealthContext = grpc.aio.ServicerContext[health_pb2.HealthCheckRequest, health_pb2.HealthCheckResponse]
 
 
@@ -42,11 +46,14 @@ class Health:
 
     def __init__(self) -> None:
         self.serving = False
+        self._works = {EVENT_LOG: False, KEY_STORE: False}
         self._closed = False
         self._changed = asyncio.Condition()
 
-    async def set_serving(self, serving: bool) -> None:
-        """State the status; once closed it stays NOT_SERVING."""
+    async def set_works(self, part: str, works: bool) -> None:
+        """State how a part is: the status is SERVING while all of them work. Once closed it stays NOT_SERVING."""
+        self._works[part] = works
+        serving = all(self._works.values())
         if self._closed or serving == self.serving:
             return
         async with self._changed:
@@ -141,7 +148,7 @@ class LogWatch:
         if problem is None and self._streak.refusing:
             problem = f"{self._streak.failures} appends in a row failed"
         self._metrics.event_log_up(problem is None)
-        await self._health.set_serving(problem is None)
+        await self._health.set_works(EVENT_LOG, problem is None)
         if problem != self._said:
             self._said = problem
             if problem is None:

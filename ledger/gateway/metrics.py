@@ -51,6 +51,7 @@ class GatewayMetrics:
         self._call_bytes = self._histogram("call_bytes", "Bytes of a call's request.", _BYTES)
         self._batch_events = self._histogram("batch_events", "Events of an atomic batch.", _EVENTS)
         self._healthy = Gauge(f"{_PREFIX}_event_log_up", "1 when the event log works.", registry=self.registry)
+        self._keys_up = Gauge(f"{_PREFIX}_key_store_up", "1 when the key store works.", registry=self.registry)
         self._policy = Gauge(f"{_PREFIX}_policy_info", "The capture policy.", ["policy"], registry=self.registry)
         self._policy_refused = Gauge(
             f"{_PREFIX}_policy_file_refused", "1: the policy's file was changed and not taken.", registry=self.registry
@@ -115,6 +116,10 @@ class GatewayMetrics:
     def event_log_up(self, up: bool) -> None:
         """How the event log is."""
         self._healthy.set(1 if up else 0)
+
+    def key_store_up(self, up: bool) -> None:
+        """How the key store is."""
+        self._keys_up.set(1 if up else 0)
 
     def append_failures(self, in_a_row: int) -> None:
         """How many appends have failed since the last that succeeded."""

@@ -141,11 +141,8 @@ class Publisher:
     async def _run(
         self, size_bytes: int, open_requests: Callable[[], Sequence[Request]], submitter: Submitter, until: float
     ) -> tuple[pb.PublishResponse, ...]:
-        loop = asyncio.get_running_loop()
         with self._admission.admit(size_bytes):
-            calls = await loop.run_in_executor(
-                self._workers, self._prepare, open_requests, submitter, lambda: loop.time() > until
-            )
+            calls = await self._prepared(open_requests, submitter, until)
             for prepared in calls:
                 self._metrics.prepared(prepared)
             appended = await asyncio.gather(
@@ -154,6 +151,20 @@ class Publisher:
             if any(each.batches for each in calls) and not any(any(durable) for durable in appended):
                 raise Unavailable("the event log took nothing of this call")
             return tuple(publish_response(*each) for each in zip(calls, appended, strict=True))
+
+    async def _prepared(
+        self, open_requests: Callable[[], Sequence[Request]], submitter: Submitter, until: float
+    ) -> list[Prepared]:
+        """What a worker makes of the calls, in time: the key store may be slow, or away without saying so."""
+        loop = asyncio.get_running_loop()
+        work = self._workers.submit(self._prepare, open_requests, submitter, lambda: loop.time() > until)
+        try:
+            async with asyncio.timeout_at(until):
+                return await asyncio.wrap_future(work)
+        except TimeoutError:
+            if work.cancelled():
+                raise DeadlinePassed("the deadline passed while the call waited for a worker") from None
+            raise Unavailable("the key store did not answer in time") from None
 
     def _prepare(
         self, open_requests: Callable[[], Sequence[Request]], submitter: Submitter, late: Callable[[], bool]

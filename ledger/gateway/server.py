@@ -13,9 +13,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -35,6 +36,7 @@ from ledger.gateway.clock import ReceptionClock
 from ledger.gateway.governing import Governing
 from ledger.gateway.health import Health, LogWatch
 from ledger.gateway.intake import Intake, IntakeRules
+from ledger.gateway.key_watch import KeyWatch
 from ledger.gateway.listening import listen
 from ledger.gateway.metrics import AppendOutcome, GatewayMetrics
 from ledger.gateway.observe import ObservationServer
@@ -97,6 +99,7 @@ class Gateway:
         self._spool_keys = keys.spool_keys(gateway)
         self._key_database = keys.database
         self._watch = LogWatch(event_log, self.health, self.metrics, gateway.health_check_ms / 1_000)
+        self._key_watch = KeyWatch(keys.database, self.health, self.metrics, gateway.health_check_ms / 1_000)
         self._governing = Governing(config.ledger.capture_policy, PolicyRegister(keys.database), self.metrics)
         self._governing.load()
         self._publisher = _publisher(
@@ -154,14 +157,16 @@ class Gateway:
         await self.look()
 
     async def look(self) -> None:
-        """Look at the event log now, and state what was seen; `run` does so again and again."""
+        """Look at event log and key store now, and state what was seen; `run` does so again and again."""
         await self._watch.look()
+        await self._key_watch.look()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Return when told to stop; raise the `IntegrityError` that made it stop by itself."""
         async with asyncio.TaskGroup() as background:
             tasks = [
-                background.create_task(self._watch_log()),
+                background.create_task(self._watched(self._watch.run())),
+                background.create_task(self._watched(self._key_watch.run())),
                 background.create_task(self._sweep_spool_keys()),
                 background.create_task(self._governing.run(self._publish_own)),
                 background.create_task(self._refusals.run()),
@@ -224,9 +229,9 @@ class Gateway:
         self._admission.close()
         self._halted.set()
 
-    async def _watch_log(self) -> None:
+    async def _watched(self, watch: Coroutine[Any, Any, None]) -> None:
         try:
-            await self._watch.run()
+            await watch
         except IntegrityError as error:
             self._on_integrity_error(error)
 

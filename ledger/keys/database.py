@@ -11,7 +11,8 @@ Whoever needs rows writes SQL once, in the common part of the dialects, and runs
 
 The implementations and what each does about durability, privacy and forgetting:
 
-    ledger.keys.sqlite_database     a file; one machine
+    ledger.keys.sqlite_database         a file; the processes of one machine
+    ledger.keys.postgresql_database     a schema of a server; the processes of several machines
 
 **Transactions.** `read()` is one snapshot. `write()` is alone: nobody else writes, here or in another process, from its
 first statement to its end. `insert()` only adds what is absent and reads it again; a database may run several at once,
@@ -71,6 +72,11 @@ class KeyDatabase(ABC):
     def where(self) -> str:
         """Which one it is, for people: a path or a URL, without any secret."""
 
+    @property
+    @abstractmethod
+    def is_read_only(self) -> bool:
+        """Whether it can only be read here."""
+
     @abstractmethod
     def read(self) -> AbstractContextManager[Rows]:
         """One snapshot of the store."""
@@ -93,6 +99,10 @@ class KeyDatabase(ABC):
     @abstractmethod
     def alone(self, purpose: str) -> AbstractContextManager[None]:
         """Work of many transactions that only one process may do at a time; `Misconfigured` while another does it."""
+
+    @abstractmethod
+    def remove(self) -> None:
+        """Take away a store that was just made, and nothing else: what was to use it could not be made."""
 
     @abstractmethod
     def close(self) -> None:

@@ -28,6 +28,9 @@ hashes of sessions and events that stand for her, and through these their holder
 from __future__ import annotations
 
 SCHEMA_VERSION = 1
+SCHEMA_NAME = "schema_version"
+"""The name in `meta` under which the version stands."""
+
 APPLICATION_ID = 0x41554B53  # "AUKS", shown by file(1)
 
 BUCKETS = 256

@@ -37,7 +37,7 @@ from ledger.errors import IntegrityError, Misconfigured, Unavailable
 from ledger.keys.database import KeyDatabase, Rows
 from ledger.keys.master import require_private, sync_folder
 from ledger.keys.read_only import ReadOnlyFile, is_writable
-from ledger.keys.schema import APPLICATION_ID, SCHEMA_VERSION, TABLES
+from ledger.keys.schema import APPLICATION_ID, SCHEMA_NAME, SCHEMA_VERSION, TABLES
 from ledger.keys.sqlite_rows import SqliteRows
 
 BUSY_TIMEOUT_MS = 5_000
@@ -45,7 +45,6 @@ BUSY_TIMEOUT_MS = 5_000
 
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CONSTRAINT}
 _PRIMARY_CODE = 0xFF
-_SCHEMA_NAME = "schema_version"
 
 
 class SqliteDatabase(KeyDatabase):
@@ -86,7 +85,7 @@ class SqliteDatabase(KeyDatabase):
                     raise Misconfigured(f"{path}: is a database already; expected none")
                 for statement in TABLES:
                     rows.define(statement)
-                rows.execute("INSERT INTO meta VALUES (?, ?)", (_SCHEMA_NAME, str(SCHEMA_VERSION)))
+                rows.execute("INSERT INTO meta VALUES (?, ?)", (SCHEMA_NAME, str(SCHEMA_VERSION)))
                 rows.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         except BaseException:
             database.close()
@@ -164,6 +163,17 @@ class SqliteDatabase(KeyDatabase):
             yield
         finally:
             os.close(handle)
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether it was opened for reading only."""
+        return self._writer is None
+
+    def remove(self) -> None:
+        """See `KeyDatabase.remove`: closes it, and deletes its files."""
+        self.close()
+        for suffix in ("", "-wal", "-shm"):
+            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Close both connections. The last one to leave folds the write-ahead log into the database."""
@@ -245,7 +255,7 @@ class SqliteDatabase(KeyDatabase):
     def _schema_version(rows: Rows) -> str | None:
         if not rows.has_table("meta"):
             return None
-        found = rows.execute("SELECT value FROM meta WHERE name = ?", (_SCHEMA_NAME,)).fetchone()
+        found = rows.execute("SELECT value FROM meta WHERE name = ?", (SCHEMA_NAME,)).fetchone()
         return None if found is None else str(found[0])
 
 

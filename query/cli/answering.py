@@ -90,7 +90,7 @@ class _Publisher:
 
     async def publish(self, tenant: str, event: pb.Event) -> None:
         """See `query.access.AccessPublisher`."""
-        if self._to is None and not _can_record(self._home):
+        if self._to is None and not _can_record(self._home, self._keys):
             if event.access.contents_decrypted:
                 raise Unavailable(
                     f"{self._home.path} can't be written, so the access could not be recorded and the contents are not "
@@ -109,14 +109,13 @@ class _Publisher:
                 await publisher.close()
 
 
-def _can_record(home: Home) -> bool:
+def _can_record(home: Home, keys: OpenKeys) -> bool:
     """Whether a gateway of our own could record anything: the key store and an embedded event log can be written."""
     ledger = home.config().ledger
-    files = [ledger.key_store]
     url = urlsplit(ledger.event_log)
-    if url.scheme == "sqlite":
-        files.append(home.path / unquote(url.path))
-    return all(is_writable(each) for each in files)
+    if url.scheme == "sqlite" and not is_writable(home.path / unquote(url.path)):
+        return False
+    return not keys.database.is_read_only
 
 
 def question_options(command: Command) -> Command:

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
-
 import pytest
 
 from ledger.errors import IntegrityError
-from ledger.keys.sqlite_database import SqliteDatabase
+from ledger.keys.database import KeyDatabase
 from ledger.newest_rounds import NewestRound, NewestRounds
+from tests.ledger.keys.places import Place
 
 ONE, TWO = NewestRound(1, bytes(32)), NewestRound(2, b"\1" * 32)
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[SqliteDatabase]:
+def database(place: Place) -> KeyDatabase:
     """A new key store."""
-    with closing(SqliteDatabase.create(tmp_path / "keys.sqlite")) as made:
-        yield made
+    return place.create()
 
 
-def test_it_only_moves_forward(database: SqliteDatabase) -> None:
+def test_it_only_moves_forward(database: KeyDatabase) -> None:
     """An older round, or another one of the same number, never takes the place of what is remembered."""
     newest = NewestRounds(database)
     assert dict(newest) == {}
@@ -34,11 +30,10 @@ def test_it_only_moves_forward(database: SqliteDatabase) -> None:
     assert newest.get(1) is None
 
 
-def test_it_outlives_the_process(database: SqliteDatabase) -> None:
+def test_it_outlives_the_process(database: KeyDatabase, place: Place) -> None:
     """Whoever opens the key store next finds it."""
     NewestRounds(database).advance(0, TWO)
-    with closing(SqliteDatabase.open(database.path)) as again:
-        assert NewestRounds(again)[0] == TWO
+    assert NewestRounds(place.open())[0] == TWO
 
 
 @pytest.mark.parametrize("published", [0, 2])

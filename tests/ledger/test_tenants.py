@@ -5,38 +5,35 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from hashlib import sha256
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.errors import Misconfigured
-from ledger.keys.sqlite_database import SqliteDatabase
+from ledger.keys.database import KeyDatabase
 from ledger.tenants import LEDGER_NAME_CHARACTERS_MAX, ORG, SHARDS_MAX, SYSTEM, TenantRegistry, shard_of
+from tests.ledger.keys.places import Place
 
 NAME = "audit.example.org"
 NOW = datetime(2026, 11, 21, 12, 0, 0, 250, tzinfo=UTC)
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[SqliteDatabase]:
-    made = SqliteDatabase.create(tmp_path / "keys.db")
-    yield made
-    made.close()
+def database(place: Place) -> KeyDatabase:
+    return place.create()
 
 
 @pytest.fixture
-def registry(database: SqliteDatabase) -> TenantRegistry:
+def registry(database: KeyDatabase) -> TenantRegistry:
     made = TenantRegistry(database, NAME, clock=lambda: NOW)
     made.initialise(partitions=4)
     return made
 
 
-def test_a_tenant_is_found_as_it_was_made(registry: TenantRegistry, database: SqliteDatabase) -> None:
+def test_a_tenant_is_found_as_it_was_made(registry: TenantRegistry, database: KeyDatabase) -> None:
     """A made tenant is the same in this and every other process, by name and by log id."""
     made = registry.add("acme", shards=3)
     assert (made.name, made.created_at, [log.shard for log in made.logs]) == ("acme", NOW, [0, 1, 2])
@@ -108,7 +105,7 @@ def test_partitions_only_grow(registry: TenantRegistry) -> None:
 
 
 @pytest.mark.parametrize("partitions", [0, -1, 4_097])
-def test_a_ledger_has_some_partitions(database: SqliteDatabase, partitions: int) -> None:
+def test_a_ledger_has_some_partitions(database: KeyDatabase, partitions: int) -> None:
     """A number of partitions outside the limits is refused and nothing is made."""
     registry = TenantRegistry(database, NAME)
     with pytest.raises(Misconfigured, match="partitions"):
@@ -150,7 +147,7 @@ def test_shards_have_limits(registry: TenantRegistry, shards: int) -> None:
     assert registry.get("acme") is None
 
 
-def test_the_unknown_is_none_and_seen_once_made(registry: TenantRegistry, database: SqliteDatabase) -> None:
+def test_the_unknown_is_none_and_seen_once_made(registry: TenantRegistry, database: KeyDatabase) -> None:
     """An unknown tenant or log is None, and not remembered as absent when another process makes it."""
     other = TenantRegistry(database, NAME)
     assert registry.get("acme") is None
@@ -160,7 +157,7 @@ def test_the_unknown_is_none_and_seen_once_made(registry: TenantRegistry, databa
     assert registry.log_by_id(made.logs[0].log_id) == made.logs[0]
 
 
-def test_no_tenant_before_there_are_partitions(database: SqliteDatabase) -> None:
+def test_no_tenant_before_there_are_partitions(database: KeyDatabase) -> None:
     """Adding to a ledger that was not initialised is refused and leaves nothing."""
     registry = TenantRegistry(database, NAME)
     with pytest.raises(Misconfigured, match="initialised first"):
@@ -169,7 +166,7 @@ def test_no_tenant_before_there_are_partitions(database: SqliteDatabase) -> None
     assert registry.partitions() == 0
 
 
-def test_a_ledger_keeps_its_name(registry: TenantRegistry, database: SqliteDatabase) -> None:
+def test_a_ledger_keeps_its_name(registry: TenantRegistry, database: KeyDatabase) -> None:
     """Opening a ledger under another name is refused: every origin would be another."""
     with pytest.raises(Misconfigured, match=r"made as 'audit\.example\.org', got 'other\.example\.org'"):
         TenantRegistry(database, "other.example.org")
@@ -189,7 +186,7 @@ def test_a_ledger_keeps_its_name(registry: TenantRegistry, database: SqliteDatab
         "a" * (LEDGER_NAME_CHARACTERS_MAX + 1),
     ],
 )
-def test_a_wrong_ledger_name_is_refused(database: SqliteDatabase, name: str) -> None:
+def test_a_wrong_ledger_name_is_refused(database: KeyDatabase, name: str) -> None:
     """A ledger name that could not stand in a signature line or an origin is refused."""
     with pytest.raises(Misconfigured):
         TenantRegistry(database, name)
@@ -225,14 +222,14 @@ def test_an_event_has_its_log(registry: TenantRegistry) -> None:
     assert single.log_of(bytes(16)) == single.logs[0]
 
 
-def test_processes_adding_one_tenant_make_one(registry: TenantRegistry, tmp_path: Path) -> None:
+def test_processes_adding_one_tenant_make_one(registry: TenantRegistry, place: Place) -> None:
     """Of several processes that add one tenant at once one makes it and the others are told that it exists."""
     code = (
         "import sys; from pathlib import Path\n"
         "from ledger.errors import Misconfigured\n"
-        "from ledger.keys.sqlite_database import SqliteDatabase\n"
+        "from ledger.keys.opening import open_key_database\n"
         "from ledger.tenants import TenantRegistry\n"
-        f"registry = TenantRegistry(SqliteDatabase.open(Path(sys.argv[1])), '{NAME}')\n"
+        f"registry = TenantRegistry(open_key_database(sys.argv[1], Path()), '{NAME}')\n"
         "print('ready', flush=True)\n"
         "for line in sys.stdin:\n"
         "    try: print(registry.add(line.strip(), shards=3).logs[0].log_id.hex(), flush=True)\n"
@@ -240,7 +237,7 @@ def test_processes_adding_one_tenant_make_one(registry: TenantRegistry, tmp_path
     )
     racers = [
         subprocess.Popen(
-            [sys.executable, "-c", code, str(tmp_path / "keys.db")],
+            [sys.executable, "-c", code, place.location()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -1,4 +1,5 @@
-"""A process beside the tests' own: it opens one key store and does what its standard input says, a line a turn.
+"""A process beside the tests' own: it opens one key store (a location, and the
+master key's file) and does what its standard input says, a line a turn.
 
     race <tenant> <person>    acquire the person, a scope of hers and a link to her
     fill <tenant> <prefix>    acquire new persons for ever, one a call
@@ -9,37 +10,66 @@ transactions the call took; or `unavailable` when the store could not take it.
 
 from __future__ import annotations
 
-import sqlite3
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 from pathlib import Path
 
 from ledger.errors import Unavailable
+from ledger.keys.database import KeyDatabase, Rows
 from ledger.keys.master import LocalMasterKey
+from ledger.keys.opening import create_key_database, open_key_database
+from ledger.keys.postgresql_url import is_postgresql
 from ledger.keys.provider import HolderRef, ScopeRef
-from ledger.keys.sqlite_database import SqliteDatabase
 from ledger.keys.store import KeyStore
 
 
-class CountingDatabase(SqliteDatabase):
+class CountingDatabase(KeyDatabase):
     """A key database that counts its transactions."""
 
-    reads = 0
-    writes = 0
+    def __init__(self, database: KeyDatabase) -> None:
+        self._database = database
+        self.reads = 0
+        self.writes = 0
+
+    @property
+    def where(self) -> str:
+        return self._database.where
+
+    @property
+    def is_read_only(self) -> bool:
+        return self._database.is_read_only
 
     @contextmanager
-    def read(self) -> Iterator[sqlite3.Connection]:
+    def read(self) -> Iterator[Rows]:
         self.reads += 1
-        with super().read() as rows:
+        with self._database.read() as rows:
             yield rows
 
     @contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
+    def write(self) -> Iterator[Rows]:
         self.writes += 1
-        with super().write() as rows:
+        with self._database.write() as rows:
             yield rows
+
+    @contextmanager
+    def insert(self) -> Iterator[Rows]:
+        self.writes += 1
+        with self._database.insert() as rows:
+            yield rows
+
+    def wipe(self, *tables: str) -> None:
+        self._database.wipe(*tables)
+
+    def alone(self, purpose: str) -> AbstractContextManager[None]:
+        return self._database.alone(purpose)
+
+    def remove(self) -> None:
+        self._database.remove()
+
+    def close(self) -> None:
+        self._database.close()
 
 
 def acquire(database: CountingDatabase, store: KeyStore, tenant: str, person: str) -> None:
@@ -56,10 +86,12 @@ def acquire(database: CountingDatabase, store: KeyStore, tenant: str, person: st
     print(person, *values, database.writes - before, flush=True)
 
 
-def main(folder: Path) -> None:
-    path = folder / "keys.db"
-    database = CountingDatabase.open(path) if path.exists() and path.stat().st_size else CountingDatabase.create(path)
-    store = KeyStore(database, LocalMasterKey.load(folder / "master.key"))
+def main(location: str, key: Path) -> None:
+    file = Path(location)
+    is_there = is_postgresql(location) or (file.exists() and file.stat().st_size > 0)
+    opened = open_key_database(location, Path()) if is_there else create_key_database(location, Path())
+    database = CountingDatabase(opened)
+    store = KeyStore(database, LocalMasterKey.load(key))
     print("ready", flush=True)
     for line in sys.stdin:
         verb, tenant, name = line.split()
@@ -71,4 +103,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(sys.argv[1], Path(sys.argv[2]))

@@ -1,7 +1,8 @@
-"""A rotation that is killed after a step: `python -m tests.ledger.keys.rotating WHAT HOME STEPS`.
+"""A rotation that is killed after a step: `python -m tests.ledger.keys.rotating WHAT HOME STEPS [LOCATION]`.
 
-STEPS is how many steps are let be; the process then kills itself, as `kill -9` would. WHAT is `master` (HOME: a folder
-with key store and key), `tenant` (the same; killed inside its one transaction) or `signing` (HOME: a ledger's home).
+STEPS is how many steps are let be; the process then kills itself, as `kill -9` would. WHAT is `master` (HOME: the
+folder with the key, LOCATION: where the key store is), `tenant` (the same; killed inside its one transaction) or
+`signing` (HOME: a ledger's home).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 from ledger.home import Home, ledger_key_name
 from ledger.keys import rotation
 from ledger.keys.masters import MasterKeys, rotate_master
-from ledger.keys.sqlite_database import SqliteDatabase
+from ledger.keys.opening import open_key_database
 from ledger.signing_rotation import rotate_signing_key
 
 
@@ -32,7 +33,7 @@ def dying(steps: int) -> Callable[..., None]:
     return on_step
 
 
-def main(what: str, folder: Path, steps: int) -> None:
+def main(what: str, folder: Path, steps: int, location: str = "") -> None:
     """The rotation; does not return when it has more steps."""
     if what == "signing":
         home = Home.open(folder)
@@ -41,7 +42,7 @@ def main(what: str, folder: Path, steps: int) -> None:
         with home.keys(config) as keys:
             rotate_signing_key(home, config, keys, "ledger", name, starts_in_s=0, overlap_s=600, on_step=dying(steps))
         return
-    database, places = SqliteDatabase.open(folder / "keys.sqlite"), MasterKeys(folder, "master.key")
+    database, places = open_key_database(location, folder), MasterKeys(folder, "master.key")
     if what == "master":
         rotate_master(database, places, dying(steps))
         return
@@ -51,4 +52,4 @@ def main(what: str, folder: Path, steps: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))
+    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), *sys.argv[4:])

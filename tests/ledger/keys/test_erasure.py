@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from unittest import mock
 
 import pytest
 
 from ledger.errors import IntegrityError, Rejected, Unavailable
+from ledger.keys.database import KeyDatabase, Rows
 from ledger.keys.destruction import Destruction, Held, Request
 from ledger.keys.erasure import Destructions
 from ledger.keys.holds import Holds
@@ -19,6 +19,7 @@ from ledger.keys.provider import HolderRef, ScopeRef
 from ledger.keys.sqlite_database import SqliteDatabase
 from ledger.keys.store import KeyCacheLimits, KeyStore
 from ledger.keys.suppression import sweep
+from tests.ledger.keys.places import Place
 
 MASTER = LocalMasterKey(b"m" * 32)
 REQUEST = Request("olga", ("paul",), "GDPR Art. 17", "asked for by letter")
@@ -32,18 +33,9 @@ SUPPRESSED_S = 3_600
 class World:
     """A key store with three people, a clock that stands, and what everybody's keys were."""
 
-    path: Path
+    place: Place
+    database: KeyDatabase
     now_ms: int = 1_000_000
-    opened: list[SqliteDatabase] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.opened.append(
-            SqliteDatabase.create(self.path) if not self.path.exists() else SqliteDatabase.open(self.path)
-        )
-
-    @property
-    def database(self) -> SqliteDatabase:
-        return self.opened[0]
 
     def store(self) -> KeyStore:
         """Without memory: every answer is read."""
@@ -74,17 +66,10 @@ class World:
         work.finish(which)
         return work.get(which)
 
-    def bytes_on_disk(self) -> bytes:
-        """Database, write-ahead log and whatever else lies there."""
-        return b"".join(each.read_bytes() for each in sorted(self.path.parent.iterdir()) if each.is_file())
-
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path / "keys.db")
-    yield made
-    for each in made.opened:
-        each.close()
+def world(place: Place) -> World:
+    return World(place, place.create())
 
 
 def keys_of(world: World, known: dict[ScopeRef, tuple[bytes, bytes]]) -> dict[ScopeRef, bytes]:
@@ -121,7 +106,7 @@ def test_a_session_shared_with_others_can_be_spared(world: World) -> None:
 
 
 def test_nothing_of_her_is_left_in_the_files(world: World) -> None:
-    """No sealed row or old bucket key of hers stands in database, free pages or write-ahead log any more."""
+    """No sealed row or old bucket key of hers stands in a table, index, free page or SQLite's log any more."""
     world.fill()
     with world.database.read() as rows:
         mia = world.destructions()._ring(rows, "acme").holder_hash(MIA)
@@ -129,13 +114,13 @@ def test_nothing_of_her_is_left_in_the_files(world: World) -> None:
         sealed += [each for (each,) in rows.execute("SELECT sealed FROM scopes WHERE holder_hash = ?", (mia,))]
         sealed += [each for (each,) in rows.execute("SELECT sealed FROM bucket_keys WHERE bucket = ?", (mia[0],))]
     assert len(sealed) == 4
-    assert all(each in world.bytes_on_disk() for each in sealed)
+    assert all(each in world.place.on_disk() for each in sealed)
     world.finish(world.destructions().mark_persons("acme", ["mia"], REQUEST))
-    assert [each for each in sealed if each in world.bytes_on_disk()] == []
-    assert mia in world.bytes_on_disk(), "the suppression entry is there"
+    assert [each for each in sealed if each in world.place.on_disk()] == []
+    assert mia in world.place.on_disk(), "the suppression entry is there"
     assert sweep(world.database, world.now_ms + SUPPRESSED_S * 1_000 - 1) == 0
     assert sweep(world.database, world.now_ms + SUPPRESSED_S * 1_000) == 3
-    assert mia not in world.bytes_on_disk()
+    assert mia not in world.place.on_disk()
 
 
 def test_keys_are_hidden_from_the_mark_on(world: World) -> None:
@@ -247,37 +232,47 @@ def test_a_month_of_a_class_expires_and_nothing_else(world: World) -> None:
     assert world.destructions().mark_month("acme", "standard", "2026-10", REQUEST) is None
 
 
-def crash_states(world: World, folder: Path, work: Callable[[], object]) -> list[Path]:
-    """Copies of the files as a kill would leave them, before each SQL statement of `work` that finds them changed."""
-    states: list[Path] = []
-    seen: set[bytes] = set()
+def crash_states(world: World, work: Callable[[], object]) -> list[object]:
+    """What a kill during `work` can leave: copies for `put_back`, each different from the one before."""
+    states: list[object] = []
 
-    def snapshot(_: str) -> None:
-        files = [each for each in (world.path, world.path.with_name("keys.db-wal")) if each.exists()]
-        digest = hashlib.sha256(b"".join(each.read_bytes() for each in files)).digest()
-        if digest in seen:
-            return
-        seen.add(digest)
-        copy = folder / f"{len(states):03d}"
-        copy.mkdir()
-        for each in files:
-            shutil.copy(each, copy / each.name)
-        states.append(copy / "keys.db")
+    def snapshot(copy: object) -> None:
+        if not states or copy != states[-1]:
+            states.append(copy)
 
-    writer = world.database._writer
-    if writer is None:
-        raise RuntimeError("opened for reading only")
-    writer.set_trace_callback(snapshot)
-    try:
-        work()
-        snapshot("")
-    finally:
-        writer.set_trace_callback(None)
+    database, place = world.database, world.place
+    with ExitStack() as stack:
+        if isinstance(database, SqliteDatabase):
+            # Before each statement that finds the files changed: they are what a killed process leaves.
+            writer = database._writer
+            assert writer is not None
+            writer.set_trace_callback(lambda _: snapshot(files_of(place)))
+            stack.callback(writer.set_trace_callback, None)
+            work()
+            snapshot(files_of(place))
+        else:
+            # After each transaction: the server ends what a killed process had begun.
+            real = database.write
+
+            @contextmanager
+            def watched() -> Iterator[Rows]:
+                with real() as rows:
+                    yield rows
+                snapshot(place.back_up())
+
+            stack.enter_context(mock.patch.object(database, "write", watched))
+            snapshot(place.back_up())
+            work()
     return states
 
 
+def files_of(place: Place) -> dict[str, bytes]:
+    """The database and its write-ahead log as they lie there."""
+    return {each.name: each.read_bytes() for each in place.folder.glob("keys.db*") if not each.name.endswith("-shm")}
+
+
 @pytest.mark.parametrize("kind", ["erasure", "expiry"])
-def test_killed_at_any_moment_it_resumes_to_the_same_end(world: World, tmp_path: Path, kind: str) -> None:
+def test_killed_at_any_moment_it_resumes_to_the_same_end(world: World, kind: str) -> None:
     """From every state of the files that a kill can leave, going on ends where it would have ended."""
     known = world.fill()
 
@@ -291,27 +286,25 @@ def test_killed_at_any_moment_it_resumes_to_the_same_end(world: World, tmp_path:
         assert marked is not None
         world.finish(marked)
 
-    states = crash_states(world, tmp_path, work)
+    states = crash_states(world, work)
     assert len(states) >= 9, "a state before and after each step"
     expected = keys_of(world, known)
     [whole] = world.destructions().all()
     for state in states:
-        resumed = World(state, now_ms=world.now_ms)
-        try:
-            [left] = resumed.destructions().all() or [mark(resumed)]
-            assert left is not None
-            hidden = keys_of(resumed, known)
-            assert hidden == expected, "marked or destroyed, what is doomed is never given out"
-            done = resumed.finish(left)
-            assert done.finished
-            assert keys_of(resumed, known) == expected
-            assert (set(done.scope_ids), done.keys_destroyed) == (set(whole.scope_ids), whole.keys_destroyed)
-            with resumed.database.read() as rows:
-                for table in ("doomed_holders", "doomed_scopes", "rewrapped"):
-                    assert rows.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
-                # One key a bucket, and every row under it.
-                assert rows.execute(
-                    "SELECT max(n) FROM (SELECT count(*) n FROM bucket_keys GROUP BY bucket)"
-                ).fetchone() == (1,)
-        finally:
-            resumed.database.close()
+        world.place.put_back(state)
+        resumed = World(world.place, world.place.open(), now_ms=world.now_ms)
+        [left] = resumed.destructions().all() or [mark(resumed)]
+        assert left is not None
+        hidden = keys_of(resumed, known)
+        assert hidden == expected, "marked or destroyed, what is doomed is never given out"
+        done = resumed.finish(left)
+        assert done.finished
+        assert keys_of(resumed, known) == expected
+        assert (set(done.scope_ids), done.keys_destroyed) == (set(whole.scope_ids), whole.keys_destroyed)
+        with resumed.database.read() as rows:
+            for table in ("doomed_holders", "doomed_scopes", "rewrapped"):
+                assert rows.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
+            # One key a bucket, and every row under it.
+            assert rows.execute(
+                "SELECT max(n) FROM (SELECT count(*) AS n FROM bucket_keys GROUP BY bucket) AS counted"
+            ).fetchone() == (1,)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from ledger.errors import IntegrityError, Misconfigured
+from ledger.keys.database import KeyDatabase
 from ledger.keys.master import LocalMasterKey
 from ledger.keys.process import SCHEME, ProcessKey
-from ledger.keys.sqlite_database import SqliteDatabase
+from tests.ledger.keys.places import Place
 
 METHOD = "/ledger.v1.IngestService/Publish"
 REQUEST = b"a request"
@@ -25,26 +25,24 @@ def master(tmp_path: Path) -> LocalMasterKey:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[SqliteDatabase]:
+def database(place: Place) -> KeyDatabase:
     """An empty key store."""
-    database = SqliteDatabase.create(tmp_path / "keys.sqlite")
-    yield database
-    database.close()
+    return place.create()
 
 
-def test_processes_of_one_key_store_believe_each_other(database: SqliteDatabase, master: LocalMasterKey) -> None:
+def test_processes_of_one_key_store_believe_each_other(
+    database: KeyDatabase, master: LocalMasterKey, place: Place
+) -> None:
     """However many make the key at once, each takes the others' credentials, now and after the store was reopened."""
     with ThreadPoolExecutor(4) as threads:
         keys = list(threads.map(lambda _: ProcessKey.of(database, master), range(8)))
-    with_another = SqliteDatabase.open(database.path)
-    keys.append(ProcessKey.of(with_another, master))
-    with_another.close()
+    keys.append(ProcessKey.of(place.open(), master))
     credentials = {key.credential(METHOD, REQUEST) for key in keys}
     assert len(credentials) == 1
     assert keys[0].proves(*credentials, METHOD, REQUEST)
 
 
-def test_a_credential_is_good_for_one_call_only(database: SqliteDatabase, master: LocalMasterKey) -> None:
+def test_a_credential_is_good_for_one_call_only(database: KeyDatabase, master: LocalMasterKey) -> None:
     """Another request, another method, an altered, shortened or empty proof, the bare scheme: none holds."""
     key = ProcessKey.of(database, master)
     good = key.credential(METHOD, REQUEST)
@@ -55,17 +53,13 @@ def test_a_credential_is_good_for_one_call_only(database: SqliteDatabase, master
         assert not key.proves(wrong, METHOD, REQUEST)
 
 
-def test_another_ledgers_credential_does_not_hold(
-    database: SqliteDatabase, master: LocalMasterKey, tmp_path: Path
-) -> None:
+def test_another_ledgers_credential_does_not_hold(database: KeyDatabase, master: LocalMasterKey, place: Place) -> None:
     """Every key store makes a key of its own, under the same master key too."""
-    other = SqliteDatabase.create(tmp_path / "other.sqlite")
-    foreign = ProcessKey.of(other, master).credential(METHOD, REQUEST)
-    other.close()
+    foreign = ProcessKey.of(place.create("other"), master).credential(METHOD, REQUEST)
     assert not ProcessKey.of(database, master).proves(foreign, METHOD, REQUEST)
 
 
-def test_a_foreign_or_altered_key_is_refused(database: SqliteDatabase, master: LocalMasterKey, tmp_path: Path) -> None:
+def test_a_foreign_or_altered_key_is_refused(database: KeyDatabase, master: LocalMasterKey, tmp_path: Path) -> None:
     """Under another master key the operator must act; a sealed value that was altered is an integrity error."""
     ProcessKey.of(database, master)
     with pytest.raises(Misconfigured, match="process key: expected master key"):
@@ -77,7 +71,7 @@ def test_a_foreign_or_altered_key_is_refused(database: SqliteDatabase, master: L
         ProcessKey.of(database, master)
 
 
-def test_the_key_is_not_shown(database: SqliteDatabase, master: LocalMasterKey) -> None:
+def test_the_key_is_not_shown(database: KeyDatabase, master: LocalMasterKey) -> None:
     """It has no telling representation and cannot be pickled."""
     key = ProcessKey.of(database, master)
     assert repr(key) == "ProcessKey()"

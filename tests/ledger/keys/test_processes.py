@@ -13,8 +13,8 @@ import pytest
 
 from ledger.keys.master import LocalMasterKey
 from ledger.keys.provider import HolderRef, ScopeRef
-from ledger.keys.sqlite_database import SqliteDatabase
 from ledger.keys.store import KeyStore
+from tests.ledger.keys.places import Place, SqlitePlace
 
 ROUNDS = 150
 STRACE = shutil.which("strace")
@@ -23,9 +23,9 @@ STRACE = shutil.which("strace")
 class Racer:
     """A `tests.ledger.keys.racer` process; `prefix` is a command to run it under."""
 
-    def __init__(self, folder: Path, prefix: tuple[str, ...] = ()) -> None:
+    def __init__(self, location: str, key: Path, prefix: tuple[str, ...] = ()) -> None:
         self.process = subprocess.Popen(
-            [*prefix, sys.executable, "-m", "tests.ledger.keys.racer", str(folder)],
+            [*prefix, sys.executable, "-m", "tests.ledger.keys.racer", location, str(key)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -53,18 +53,22 @@ class Racer:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def key(tmp_path: Path) -> Path:
     LocalMasterKey.create(tmp_path / "master.key")
-    return tmp_path
+    return tmp_path / "master.key"
 
 
-def check_store(folder: Path, told: list[list[str]]) -> None:
+@pytest.fixture
+def file(tmp_path: Path) -> SqlitePlace:
+    """A key store in a file, for what is done to files."""
+    return SqlitePlace(tmp_path)
+
+
+def check_store(place: Place, key: Path, told: list[list[str]]) -> None:
     """The store opens, is sound, has everything that was told, and takes new persons."""
-    database = SqliteDatabase.open(folder / "keys.db")
-    with database.read() as rows:
-        assert rows.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        assert rows.execute("PRAGMA foreign_key_check").fetchall() == []
-    store = KeyStore(database, LocalMasterKey.load(folder / "master.key"))
+    place.check()
+    database = place.open()
+    store = KeyStore(database, LocalMasterKey.load(key))
     for name, pseudonym, secret, scope_id, key, _ in told:
         person = HolderRef("person", name)
         scope = ScopeRef(person, "standard", "2026-11")
@@ -82,10 +86,10 @@ def check_store(folder: Path, told: list[list[str]]) -> None:
     database.close()
 
 
-def test_racing_gateways_agree(folder: Path) -> None:
+def test_racing_gateways_agree(place: Place, key: Path) -> None:
     """Two processes meeting one new person (and now and then a new tenant) at once agree, in every of many rounds."""
-    SqliteDatabase.create(folder / "keys.db").close()
-    racers = [Racer(folder), Racer(folder)]
+    place.create()
+    racers = [Racer(place.location(), key), Racer(place.location(), key)]
     try:
         assert [racer.hear() for racer in racers] == [["ready"], ["ready"]]
         both_wrote = 0
@@ -104,10 +108,10 @@ def test_racing_gateways_agree(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("after", [1, 7, 40])
-def test_what_was_told_outlives_a_kill(folder: Path, after: int) -> None:
+def test_what_was_told_outlives_a_kill(place: Place, key: Path, after: int) -> None:
     """A process killed while it makes persons leaves a sound store with all it had answered."""
-    SqliteDatabase.create(folder / "keys.db").close()
-    racer = Racer(folder)
+    place.create()
+    racer = Racer(place.location(), key)
     assert racer.hear() == ["ready"]
     racer.say("fill acme person")
     told = [racer.hear() for _ in range(after)]
@@ -115,7 +119,13 @@ def test_what_was_told_outlives_a_kill(folder: Path, after: int) -> None:
     while len(line := racer.hear()) == 6:
         told.append(line)
     racer.end()
-    check_store(folder, told)
+    check_store(place, key, told)
+
+
+def traced(call: str, inject: str) -> tuple[str, ...]:
+    """The command under which a process meets a fault at one of its system calls."""
+    assert STRACE is not None
+    return (STRACE, "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", inject)
 
 
 def can_trace() -> bool:
@@ -128,16 +138,15 @@ def can_trace() -> bool:
 
 @pytest.mark.skipif(not can_trace(), reason="needs strace with the right to trace, to kill at a chosen system call")
 @pytest.mark.parametrize("call", ["pwrite64", "fdatasync", "fsync"])
-def test_killed_at_each_write_and_sync(folder: Path, call: str) -> None:
+def test_killed_at_each_write_and_sync(file: SqlitePlace, key: Path, call: str) -> None:
     """Killed at the n-th write or sync of making a store and its first persons, it leaves what can be gone on with."""
-    assert STRACE is not None
     step = 9 if call == "pwrite64" else 1
     survived = killed = 0
     for number in range(1, 300, step):
-        for stale in folder.glob("keys.db*"):
+        for stale in file.folder.glob("keys.db*"):
             stale.unlink()
         inject = f"inject={call}:signal=KILL:when={number}"
-        racer = Racer(folder, (STRACE, "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", inject))
+        racer = Racer(file.location(), key, traced(call, inject))
         told = []
         racer.hear()
         for turn in range(3):
@@ -148,11 +157,11 @@ def test_killed_at_each_write_and_sync(folder: Path, call: str) -> None:
         ended = len(told) == 3
         survived, killed = survived + ended, killed + (not ended)
         racer.end()
-        if (folder / "keys.db").exists():
-            if not has_schema(folder / "keys.db"):
+        if Path(file.location()).exists():
+            if not has_schema(Path(file.location())):
                 assert told == []
-                SqliteDatabase.create(folder / "keys.db").close()
-            check_store(folder, told)
+                file.create().close()
+            check_store(file, key, told)
         if ended:
             break
     assert (killed > 0, survived) == (True, 1)
@@ -167,16 +176,15 @@ def has_schema(path: Path) -> bool:
 @pytest.mark.skipif(not can_trace(), reason="needs strace with the right to trace, to fail a chosen system call")
 @pytest.mark.parametrize("fault", ["EIO", "ENOSPC"])
 @pytest.mark.parametrize("call", ["pwrite64", "fdatasync"])
-def test_a_failing_disk_loses_nothing_told(folder: Path, call: str, fault: str) -> None:
+def test_a_failing_disk_loses_nothing_told(file: SqlitePlace, key: Path, call: str, fault: str) -> None:
     """When one write or sync fails, the call that met it is refused or whole, and the same process goes on after it."""
-    assert STRACE is not None
     refused = 0
     for number in range(1, 16, 2):
-        for stale in folder.glob("keys.db*"):
+        for stale in file.folder.glob("keys.db*"):
             stale.unlink()
-        SqliteDatabase.create(folder / "keys.db").close()
+        file.create().close()
         inject = f"inject={call}:error={fault}:when={number}"
-        racer = Racer(folder, (STRACE, "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", inject))
+        racer = Racer(file.location(), key, traced(call, inject))
         told = []
         if racer.hear() == ["ready"]:
             for turn in range(4):
@@ -188,5 +196,5 @@ def test_a_failing_disk_loses_nothing_told(folder: Path, call: str, fault: str) 
             refused += 4 - len(told)
             assert len(told) >= 3
         racer.end()
-        check_store(folder, told)
+        check_store(file, key, told)
     assert refused > 0

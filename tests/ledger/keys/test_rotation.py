@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ import pytest
 
 from ledger.errors import IntegrityError, Misconfigured, Unavailable
 from ledger.keys import rotation
+from ledger.keys.database import KeyDatabase, Rows
 from ledger.keys.destruction import Request
 from ledger.keys.holds import Holds
 from ledger.keys.master import LocalMasterKey, MasterKey
@@ -25,8 +25,8 @@ from ledger.keys.process import ProcessKey
 from ledger.keys.provider import HolderRef, ScopeRef
 from ledger.keys.rotation import current_master_id, rotate_tenant_key, rows_by_master, tenant_generations
 from ledger.keys.spool import SpoolKeys
-from ledger.keys.sqlite_database import SqliteDatabase
 from ledger.keys.store import KeyCacheLimits, KeyStore
+from tests.ledger.keys.places import Place
 from tests.ledger.keys.softhsm import need_softhsm
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -42,7 +42,8 @@ class Keys:
     """A key store with something of everything in it, and what was in it."""
 
     folder: Path
-    database: SqliteDatabase
+    place: Place
+    database: KeyDatabase
     places: MasterKeys
     known: object = None
 
@@ -68,15 +69,14 @@ def _box(public_key: bytes) -> bytes:
 
 
 @pytest.fixture
-def keys(tmp_path: Path) -> Iterator[Keys]:
+def keys(tmp_path: Path, place: Place) -> Keys:
     """A store with rows of every kind, under a master key in a file."""
     LocalMasterKey.create(tmp_path / "master.key")
-    database = SqliteDatabase.create(tmp_path / "keys.sqlite")
-    made = Keys(tmp_path, database, MasterKeys(tmp_path, "master.key"))
+    database = place.create()
+    made = Keys(tmp_path, place, database, MasterKeys(tmp_path, "master.key"))
     KeyStore(database, made.places.open()).create_signing_key("ledger", "audit.test/ledger")
     made.known = made.everything()
-    yield made
-    database.close()
+    return made
 
 
 def steps_of(keys: Keys) -> list[str]:
@@ -147,9 +147,10 @@ def test_a_rotation_goes_on_after_a_crash_at_any_step(keys: Keys) -> None:
         assert current_master_id(keys.database) != before
 
 
-def kill_rotation(what: str, folder: Path, last: int) -> None:
+def kill_rotation(what: str, keys: Keys, last: int) -> None:
     """Lets another process rotate until it kills itself after so many steps."""
-    command = [sys.executable, "-m", "tests.ledger.keys.rotating", what, str(folder), str(last)]
+    command = [sys.executable, "-m", "tests.ledger.keys.rotating", what, str(keys.folder), str(last)]
+    command.append(keys.place.location())
     killed = subprocess.run(command, cwd=ROOT, timeout=60, check=False)
     assert killed.returncode == -signal.SIGKILL
 
@@ -157,7 +158,7 @@ def kill_rotation(what: str, folder: Path, last: int) -> None:
 @pytest.mark.parametrize("last", range(8))
 def test_a_rotation_goes_on_after_a_kill(keys: Keys, last: int) -> None:
     """A rotation killed by SIGKILL after a step leaves everything open, and is finished by the next."""
-    kill_rotation("master", keys.folder, last)
+    kill_rotation("master", keys, last)
     assert keys.everything() == keys.known
     rotate_master(keys.database, keys.places)
     _is_whole(keys)
@@ -199,21 +200,17 @@ def test_one_rotation_at_a_time(keys: Keys) -> None:
     _is_whole(keys)
 
 
-def test_a_store_from_a_backup_opens_while_the_old_key_is_kept(keys: Keys, tmp_path: Path) -> None:
+def test_a_store_from_a_backup_opens_while_the_old_key_is_kept(keys: Keys) -> None:
     """A key store put back from before a rotation opens by the retired key, and a rotation brings it to the new one."""
-    backup = sqlite3.connect(keys.folder / "backup.sqlite")
-    with keys.database.read() as rows:
-        rows.backup(backup)
-    backup.close()
-    (keys.folder / "backup.sqlite").chmod(0o600)
+    backup = keys.place.back_up()
     done = rotate_master(keys.database, keys.places)
-    restored = replace(keys, database=SqliteDatabase.open(keys.folder / "backup.sqlite"))
+    keys.place.put_back(backup)
+    restored = replace(keys, database=keys.place.open())
     assert current_master_id(restored.database) == done.before
     assert restored.everything() == keys.known
     again = rotate_master(restored.database, keys.places)
     assert (again.before, again.after, again.kept) == (done.before, done.after, None)
     _is_whole(restored)
-    restored.database.close()
 
 
 def test_another_key_in_its_place_is_refused(keys: Keys) -> None:
@@ -262,7 +259,7 @@ def test_an_unknown_sealed_table_stops_a_rotation(keys: Keys) -> None:
 def test_an_altered_row_stops_a_rotation(keys: Keys) -> None:
     """A row that does not open is not passed over: the rotation ends with an error and its old key stays."""
     with keys.database.write() as rows:
-        rows.execute("UPDATE tenant_keys SET sealed = zeroblob(73) WHERE tenant = 'acme'")
+        rows.execute("UPDATE tenant_keys SET sealed = ? WHERE tenant = 'acme'", (bytes(73),))
     before = rows_by_master(keys.database)
     with pytest.raises(IntegrityError):
         rotate_master(keys.database, keys.places)
@@ -288,8 +285,7 @@ def test_a_tenant_key_that_opened_before_opens_nothing_now(keys: Keys) -> None:
     with keys.database.read() as rows:
         (sealed,) = rows.execute("SELECT sealed FROM lookup_keys WHERE tenant = 'acme'").fetchone()
     rotate_tenant_key(keys.database, keys.places.open(), "acme")
-    pages = b"".join(each.read_bytes() for each in keys.folder.glob("keys.sqlite*"))
-    assert sealed not in pages
+    assert sealed not in keys.place.on_disk()
 
 
 @pytest.mark.parametrize("at", ["INSERT INTO tenant_keys", "UPDATE lookup_keys", "UPDATE bucket_keys", "DELETE"])
@@ -306,7 +302,7 @@ def test_a_tenant_rotation_is_all_or_nothing(keys: Keys, at: str) -> None:
 
 def test_a_killed_tenant_rotation_leaves_nothing(keys: Keys) -> None:
     """A rotation killed by SIGKILL before it is durable has not happened; the next one does it."""
-    kill_rotation("tenant", keys.folder, 0)
+    kill_rotation("tenant", keys, 0)
     assert [(tenant, at) for tenant, at, _ in tenant_generations(keys.database)] == [("acme", 1), ("globex", 1)]
     assert keys.everything() == keys.known
     assert rotate_tenant_key(keys.database, keys.places.open(), "acme").generation == 2
@@ -343,9 +339,9 @@ def test_a_ring_looks_once_for_each_unknown_key() -> None:
 class _Failing:
     """A key database that fails at the first statement that begins in a given way."""
 
-    def __init__(self, database: SqliteDatabase, at: str) -> None:
+    def __init__(self, database: KeyDatabase, at: str) -> None:
         self._database, self._at = database, at
-        self.path = database.path
+        self.where = database.where
 
     def write(self) -> object:
         from contextlib import contextmanager
@@ -359,7 +355,7 @@ class _Failing:
 
 
 class _FailingRows:
-    def __init__(self, rows: sqlite3.Connection, at: str) -> None:
+    def __init__(self, rows: Rows, at: str) -> None:
         self._rows, self._at = rows, at
 
     def __getattr__(self, name: str) -> Callable[..., object]:

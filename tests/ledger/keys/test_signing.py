@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
 from ledger.errors import IntegrityError, Misconfigured
+from ledger.keys.database import KeyDatabase, Rows
 from ledger.keys.master import LocalMasterKey
 from ledger.keys.signing import SigningKey
-from ledger.keys.sqlite_database import SqliteDatabase
 from ledger.keys.store import KeyStore
 from ledger.note import key_id, open_note, sign_note
+from tests.ledger.keys.places import Place
 
 # RFC 8032, section 7.1, test 1.
 SEED = bytes.fromhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")
@@ -27,8 +28,8 @@ NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> SqliteDatabase:
-    return SqliteDatabase.create(tmp_path / "keys.db")
+def database(place: Place) -> KeyDatabase:
+    return place.create()
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def master() -> LocalMasterKey:
 
 
 @pytest.fixture
-def store(database: SqliteDatabase, master: LocalMasterKey) -> KeyStore:
+def store(database: KeyDatabase, master: LocalMasterKey) -> KeyStore:
     return KeyStore(database, master, clock=lambda: NOW)
 
 
@@ -73,7 +74,7 @@ def test_a_seed_has_32_bytes() -> None:
         SigningKey(SEED[:31])
 
 
-def test_a_stored_key_comes_back(store: KeyStore, database: SqliteDatabase, master: LocalMasterKey) -> None:
+def test_a_stored_key_comes_back(store: KeyStore, database: KeyDatabase, master: LocalMasterKey) -> None:
     """A key made in the store signs the same in every process that opens the store."""
     made = store.create_signing_key("gateway", "gw-1")
     again = KeyStore(database, master).signing_key("gateway", "gw-1")
@@ -118,23 +119,29 @@ def test_a_name_that_cannot_sign_notes_is_refused(store: KeyStore, name: str) ->
     assert store.signing_keys() == ()
 
 
+def alter_row(rows: Rows, statement: str) -> None:
+    """Runs a statement in which {N zeroes} stands for so many bytes."""
+    zeroes = [bytes(int(count)) for count in re.findall(r"\{(\d+) zeroes\}", statement)]
+    rows.execute(re.sub(r"\{\d+ zeroes\}", "?", statement), zeroes)
+
+
 @pytest.mark.parametrize(
     "alter",
     [
         "UPDATE signing_keys SET role = 'ledger' WHERE role = 'gateway'",
         "UPDATE signing_keys SET name = 'other'",
-        "UPDATE signing_keys SET public_key = zeroblob(32)",
+        "UPDATE signing_keys SET public_key = {32 zeroes}",
         "UPDATE signing_keys SET created_at = '2020-01-01T00:00:00+00:00'",
         "UPDATE signing_keys SET generation = 2",
-        "UPDATE signing_keys SET sealed = zeroblob(73)",
-        "UPDATE signing_keys SET sealed = x''",
+        "UPDATE signing_keys SET sealed = {73 zeroes}",
+        "UPDATE signing_keys SET sealed = {0 zeroes}",
     ],
 )
-def test_an_altered_row_does_not_open(store: KeyStore, database: SqliteDatabase, alter: str) -> None:
+def test_an_altered_row_does_not_open(store: KeyStore, database: KeyDatabase, alter: str) -> None:
     """A sealed seed whose row was altered in any column is refused."""
     store.create_signing_key("gateway", "gw-1")
     with database.write() as rows:
-        rows.execute(alter)
+        alter_row(rows, alter)
     (row,) = store.signing_keys()
     with pytest.raises(IntegrityError):
         store.signing_key(row.role, row.name)

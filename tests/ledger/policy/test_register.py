@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
 from itertools import count
-from pathlib import Path
 
 import pytest
 
 from ledger.errors import Misconfigured
-from ledger.keys.sqlite_database import SqliteDatabase
 from ledger.policy import parse_policy
 from ledger.policy.register import InForce, PolicyRegister
+from tests.ledger.keys.places import Place
 from tests.ledger.policy.test_document import GOOD
 
 ONE, TWO = GOOD.encode(), GOOD.replace('version = "3"', 'version = "4"').encode()
@@ -20,11 +17,10 @@ NAMES = {ONE: "acme-capture/3", TWO: "acme-capture/4"}
 
 
 @pytest.fixture
-def register(tmp_path: Path) -> Iterator[PolicyRegister]:
+def register(place: Place) -> PolicyRegister:
     """A new register; its clock ticks once a row."""
     ticks = count(1_000)
-    with closing(SqliteDatabase.create(tmp_path / "keys.sqlite")) as made:
-        yield PolicyRegister(made, lambda: next(ticks))
+    return PolicyRegister(place.create(), lambda: next(ticks))
 
 
 def enter(register: PolicyRegister, data: bytes) -> InForce:
