@@ -15,8 +15,9 @@ from pathlib import Path
 from consumers.id_index import IdIndex
 from consumers.sealer import PartitionSealer, RoundOutcome, SealerLimits, SealerParts
 from ledger.current_signer import always
+from ledger.keys.database import KeyDatabase
 from ledger.keys.master import LocalMasterKey
-from ledger.keys.sqlite_database import SqliteDatabase
+from ledger.keys.opening import create_key_database, open_key_database
 from ledger.keys.store import KeyStore
 from ledger.log.embedded import EmbeddedLog
 from ledger.log.framing import frame
@@ -70,28 +71,29 @@ class SmallLedger:
 
     folder: Path
     partitions: int = 1
+    key_store: str = "keys.sqlite"
     limits: SealerLimits = field(default_factory=lambda: SealerLimits(round_age_ms=0))
     clock_us: Callable[[], int] = lambda: time.time_ns() // 1_000
     log: EmbeddedLog = field(init=False)
     store: FileStore = field(init=False)
     keys: KeyStore = field(init=False)
     tenants: TenantRegistry = field(init=False)
-    database: SqliteDatabase = field(init=False)
+    database: KeyDatabase = field(init=False)
     gateway_signer: NoteSigner = field(init=False)
     ledger_signer: NoteSigner = field(init=False)
 
     async def start(self, *tenants: str) -> None:
         """Makes the ledger if it isn't there, opens it if it is, and adds the tenants that are missing."""
-        fresh = not (self.folder / "keys.sqlite").exists()
+        fresh = not (self.folder / "log.sqlite").exists()
         self.folder.mkdir(parents=True, exist_ok=True)
         self.store = FileStore(self.folder / "segments")
         if fresh:
             EmbeddedLog.create(self.folder / "log.sqlite", self.partitions)
             master = LocalMasterKey.create(self.folder / "master.key")
-            self.database = SqliteDatabase.create(self.folder / "keys.sqlite")
+            self.database = create_key_database(self.key_store, self.folder)
         else:
             master = LocalMasterKey.load(self.folder / "master.key")
-            self.database = SqliteDatabase.open(self.folder / "keys.sqlite")
+            self.database = open_key_database(self.key_store, self.folder)
         self.keys = KeyStore(self.database, master)
         self.tenants = TenantRegistry(self.database, NAME)
         if fresh:

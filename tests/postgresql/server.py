@@ -17,9 +17,10 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from glob import glob
 from pathlib import Path
@@ -96,7 +97,9 @@ class Server:
         return self._process.pid
 
     def start(self) -> None:
-        """Start it; returns when it answers."""
+        """Start it; returns when it answers. In the main thread: the server ends with the thread that started it."""
+        if threading.current_thread() is not threading.main_thread():
+            raise RuntimeError("a server that another thread started would end with that thread")
         command = [str(self._bin / "postgres"), "-D", str(self.data), "-k", str(self._folder)]
         for name, value in self._settings.items():
             command += ["-c", f"{name}={value}"]
@@ -127,13 +130,16 @@ class Server:
 
     def freeze(self) -> None:
         """Stop all of its processes where they are; the network stays."""
-        for pid in self._group():
-            os.kill(pid, signal.SIGSTOP)
+        self._tell(signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Let them go on."""
+        self._tell(signal.SIGCONT)
+
+    def _tell(self, what: signal.Signals) -> None:
         for pid in self._group():
-            os.kill(pid, signal.SIGCONT)
+            with suppress(ProcessLookupError):  # ended meanwhile
+                os.kill(pid, what)
 
     def remove(self) -> None:
         """Stop it and delete its folder."""

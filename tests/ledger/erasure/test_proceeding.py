@@ -9,14 +9,15 @@ import pytest
 
 from ledger.errors import Unavailable
 from tests.ledger.erasure.erasing import REQUEST, Killed, Published, destructions, proceeding
+from tests.ledger.keys.places import Place
 from tests.small_ledger import SmallLedger, request
 
 STEPS = 6
 
 
 @pytest.fixture
-async def small(tmp_path: Path) -> AsyncIterator[SmallLedger]:
-    made = SmallLedger(tmp_path / "ledger")
+async def small(tmp_path: Path, place: Place) -> AsyncIterator[SmallLedger]:
+    made = SmallLedger(tmp_path / "ledger", key_store=place.location())
     await made.start("globex")
     made.tenants.add("acme", 3)
     for number in range(6):

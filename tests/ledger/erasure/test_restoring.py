@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -21,14 +20,13 @@ from ledger.keys.store import KeyCacheLimits, KeyStore
 from ledger.newest_rounds import NewestRounds
 from ledger.v1 import event_pb2 as pb
 from tests.ledger.erasure.erasing import REQUEST, Killed, Published, destructions, proceeding
+from tests.ledger.keys.places import Place
 from tests.small_ledger import SmallLedger, request
-
-FILES = ("keys.sqlite", "keys.sqlite-wal")
 
 
 @pytest.fixture
-async def small(tmp_path: Path) -> AsyncIterator[SmallLedger]:
-    made = SmallLedger(tmp_path / "ledger")
+async def small(tmp_path: Path, place: Place) -> AsyncIterator[SmallLedger]:
+    made = SmallLedger(tmp_path / "ledger", key_store=place.location())
     await made.start("acme")
     await made.publish("acme", request("mia", "m", session_id="s-mia"), request("jon", "j", session_id="s-jon"))
     await made.publish("acme", request(None, "whose?", session_id="s-later"))
@@ -37,22 +35,11 @@ async def small(tmp_path: Path) -> AsyncIterator[SmallLedger]:
     await made.close()
 
 
-async def put_back(small: SmallLedger, backup: Path) -> None:
+async def put_back(small: SmallLedger, place: Place, backup: object) -> None:
     """The backup in the place of the key store."""
     await small.close()
-    for name in FILES:
-        (small.folder / name).unlink(missing_ok=True)
-        if (backup / name).exists():
-            shutil.copy(backup / name, small.folder / name)
+    place.put_back(backup)
     await small.start()
-
-
-def back_up(small: SmallLedger, folder: Path) -> Path:
-    """A copy of the key store as it is."""
-    folder.mkdir()
-    small.database.wipe()
-    shutil.copy(small.folder / "keys.sqlite", folder / "keys.sqlite")
-    return folder
 
 
 def check(small: SmallLedger) -> None:
@@ -85,12 +72,12 @@ async def erase(small: SmallLedger, person: str) -> Destruction:
     return done
 
 
-async def test_erased_stays_erased(small: SmallLedger, tmp_path: Path) -> None:
+async def test_erased_stays_erased(small: SmallLedger, place: Place) -> None:
     """A store from before an erasure is refused; restored, it has destroyed the same scopes and no others."""
-    backup = back_up(small, tmp_path / "backup")
+    backup = place.back_up()
     check(small)
     done = await erase(small, "mia")
-    await put_back(small, backup)
+    await put_back(small, place, backup)
     assert set(keys(small).scope_keys("acme", done.scope_ids)) == set(done.scope_ids), "back from the dead"
     with pytest.raises(KeyStoreBehind, match="restore"):
         check(small)
@@ -105,29 +92,29 @@ async def test_erased_stays_erased(small: SmallLedger, tmp_path: Path) -> None:
     assert restore(small).erasures == 0
 
 
-async def test_a_month_that_expired_stays_expired(small: SmallLedger, tmp_path: Path) -> None:
+async def test_a_month_that_expired_stays_expired(small: SmallLedger, place: Place) -> None:
     """An Expiry sealed after the backup is replayed like an erasure."""
-    backup = back_up(small, tmp_path / "backup")
+    backup = place.back_up()
     with small.database.read() as rows:
         month = rows.execute("SELECT max(month) FROM scopes WHERE tenant = 'acme'").fetchone()[0]
     marked = destructions(small).mark_month("acme", "standard", month, REQUEST)
     assert marked is not None
     done = await proceeding(small, Published(small)).go_on(marked.destruction_id)
     await small.seal()
-    await put_back(small, backup)
+    await put_back(small, place, backup)
     assert restore(small).expiries == 1
     assert keys(small).scope_keys("acme", done.scope_ids) == {}
     assert keys(small).pseudonym("acme", "mia") is not None
 
 
-async def test_what_was_made_after_the_backup_is_named(small: SmallLedger, tmp_path: Path) -> None:
+async def test_what_was_made_after_the_backup_is_named(small: SmallLedger, place: Place) -> None:
     """A person met after it, and the scopes of her contents, are listed as unexplained; erased ones are not."""
-    backup = back_up(small, tmp_path / "backup")
+    backup = place.back_up()
     await small.publish("acme", request("eve", "new", session_id="s-eve"), request("kim", "new", session_id="s-kim"))
     await small.seal()
     eve = small.keys.pseudonym("acme", "eve")
     await erase(small, "kim")
-    await put_back(small, backup)
+    await put_back(small, place, backup)
     found = restore(small)
     assert found.pseudonyms == (eve,)
     # The scopes of Eve, and of the Erasure's own reason.
@@ -135,12 +122,12 @@ async def test_what_was_made_after_the_backup_is_named(small: SmallLedger, tmp_p
     assert found.erasures == 0
 
 
-async def test_links_are_made_again(small: SmallLedger, tmp_path: Path) -> None:
+async def test_links_are_made_again(small: SmallLedger, place: Place) -> None:
     """A session that was joined to a person after the backup is hers again, and dies with her."""
-    backup = back_up(small, tmp_path / "backup")
+    backup = place.back_up()
     await small.publish("acme", request("mia", "it was me", session_id="s-later"))
     await small.seal()
-    await put_back(small, backup)
+    await put_back(small, place, backup)
     assert restore(small).links == 1
     before = keys(small).acquire("acme", [HolderRef("session", "s-later")], [], []).holders
     assert before
@@ -148,30 +135,30 @@ async def test_links_are_made_again(small: SmallLedger, tmp_path: Path) -> None:
     assert keys(small).acquire("acme", [HolderRef("session", "s-later")], [], []).suppressed
 
 
-async def test_links_to_traces_are_made_again(small: SmallLedger, tmp_path: Path) -> None:
+async def test_links_to_traces_are_made_again(small: SmallLedger, place: Place) -> None:
     """What came over OTLP in a trace in which a person was named is hers again after a restore."""
-    backup = back_up(small, tmp_path / "backup")
+    backup = place.back_up()
     event = request("mia", "it was me", session_id="s-later")
     event.producer.capture_path, event.story.trace_id = pb.CAPTURE_PATH_OTLP, b"\x02" * 16
     await small.publish("acme", event)
     await small.seal()
-    await put_back(small, backup)
+    await put_back(small, place, backup)
     assert restore(small).links == 2
     await erase(small, "mia")
     assert keys(small).acquire("acme", [HolderRef("session", "02" * 16)], [], []).suppressed
 
 
-async def test_holds_stand_as_they_stood(small: SmallLedger, tmp_path: Path) -> None:
+async def test_holds_stand_as_they_stood(small: SmallLedger, place: Place) -> None:
     """A hold placed after the backup stands again, and one that was released since does not."""
     holds = Holds(small.database, LocalMasterKey.load(small.folder / "master.key"))
     before = holds.place("acme", "case-1", "mia", REQUEST)
     await small.publish("acme", hold_event(before, "test"))
     await small.seal()
-    backup = back_up(small, tmp_path / "backup")
+    backup = place.back_up()
     for changed in (holds.release("acme", "case-1", REQUEST), holds.place("acme", "case-2", "jon", REQUEST)):
         await small.publish("acme", hold_event(changed, "test"))
         await small.seal()
-    await put_back(small, backup)
+    await put_back(small, place, backup)
     assert restore(small).holds == 2
     found = Holds(small.database, LocalMasterKey.load(small.folder / "master.key")).all("acme")
     assert [(each.hold_id, each.stands, each.recorded) for each in found] == [
@@ -183,27 +170,27 @@ async def test_holds_stand_as_they_stood(small: SmallLedger, tmp_path: Path) -> 
     assert restore(small).holds == 0
 
 
-async def test_an_erasure_that_the_backup_had_begun_is_finished(small: SmallLedger, tmp_path: Path) -> None:
+async def test_an_erasure_that_the_backup_had_begun_is_finished(small: SmallLedger, place: Place) -> None:
     """A backup taken between mark and destruction ends destroyed, under the one id."""
     marked = destructions(small).mark_persons("acme", ["mia"], REQUEST)
-    backup = back_up(small, tmp_path / "backup")
+    backup = place.back_up()
     done = await proceeding(small, Published(small)).go_on(marked.destruction_id)
     await small.publish("acme", request("jon", session_id="s-jon"))
     await small.seal()
     await small.publish("acme", request("jon", session_id="s-jon"))
     await small.seal()
-    await put_back(small, backup)
+    await put_back(small, place, backup)
     assert restore(small).erasures == 1
     [only] = destructions(small).all()
     assert only.finished
     assert keys(small).scope_keys("acme", done.scope_ids) == {}
 
 
-async def test_killed_it_is_still_refused_and_done_again(small: SmallLedger, tmp_path: Path) -> None:
+async def test_killed_it_is_still_refused_and_done_again(small: SmallLedger, place: Place) -> None:
     """Before the last step the store stays behind, whatever was done; the next restore ends in the same."""
-    backup = back_up(small, tmp_path / "backup")
+    backup = place.back_up()
     done = await erase(small, "mia")
-    await put_back(small, backup)
+    await put_back(small, place, backup)
 
     class Dying(KeyReplay):
         def wipe(self, destruction_id: bytes) -> None:
