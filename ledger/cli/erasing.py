@@ -122,6 +122,7 @@ def erase(
             )
             done.append(run(erasing.proceeding(_teller(as_json)).go_on(marked.destruction_id)))
         _show(erasing, keys, done, output, as_json)
+        _say_what_is_left(keys, done)
     if now and done:
         _remove_now(opened, as_json)
 
@@ -165,6 +166,7 @@ def expire(home: Path, to: str | None, tenant: str | None, dry_run: bool, reques
             if marked is not None:
                 done.append(run(erasing.proceeding(_teller(as_json)).go_on(marked.destruction_id)))
         _show(erasing, keys, done, None, as_json)
+        _say_what_is_left(keys, done)
     for line in held:
         click.echo(line, err=True)
     if held:
@@ -313,6 +315,11 @@ def _show(erasing: Erasing, keys: OpenKeys, done: list[Destruction], output: Pat
         click.echo("\n".join(notes), nl=False)
     else:
         click.echo("nothing to do")
+
+
+def _say_what_is_left(keys: OpenKeys, done: list[Destruction]) -> None:
+    if done and keys.database.leaves is not None:
+        click.echo(f"note: {keys.database.leaves}", err=True)
 
 
 def _row(keys: OpenKeys, done: Destruction, certificate: str) -> dict[str, Any]:

@@ -73,6 +73,11 @@ class KeyDatabase(ABC):
         """Which one it is, for people: a path or a URL, without any secret."""
 
     @property
+    def leaves(self) -> str | None:
+        """What `wipe` can't reach, for whoever has just destroyed keys; None where nothing is left to say."""
+        return None
+
+    @property
     @abstractmethod
     def is_read_only(self) -> bool:
         """Whether it can only be read here."""

@@ -118,6 +118,15 @@ class PostgresqlDatabase(KeyDatabase):
         return self._place.shown
 
     @property
+    def leaves(self) -> str:
+        """See `KeyDatabase.leaves`."""
+        return (
+            "what was destroyed stands in PostgreSQL's log, its archive, standbys and backups until they are gone, "
+            "sealed. `keys rotate tenant`, then `keys rotate master`, then deleting the retired master key makes it "
+            "useless now (docs/KEYS.md)"
+        )
+
+    @property
     def is_read_only(self) -> bool:
         """Whether it was opened for reading only."""
         return self._is_read_only

@@ -117,7 +117,7 @@ def test_nothing_of_her_is_in_the_tables_files(postgresql: Server, name: str, ma
 
 
 def test_on_a_server_that_recycles_no_log_nothing_of_her_is_left_at_all(master: LocalMasterKey) -> None:
-    """With `wal_recycle = off`, and a role that may end a segment and make a checkpoint, nothing of her is on the disk."""
+    """With `wal_recycle = off`, and a role that may end a segment and make a checkpoint, the disk is free of her."""
     with own_server(wal_recycle="off", wal_init_zero="on") as server:
         name = server.make_database()
         server.administer(f"GRANT pg_checkpoint TO {LEDGER}")
