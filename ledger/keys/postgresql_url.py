@@ -10,7 +10,7 @@ User, host (several with commas), port and database as everywhere. The parameter
     answer_ms       how long a server may be silent before its connection is given up (30000)
     connections_max connections of one process (8)
     password_file   a file of mode 0600; its content is the password
-    passfile        a password file as libpq has them (~/.pgpass); PGPASSWORD and PGPASSFILE count as well
+    passfile        a password file as libpq has them (~/.pgpass)
     sslmode, sslrootcert, sslcert, sslkey    as libpq has them
 
 Files are relative to the ledger's home. A parameter that is not listed, or is given twice, refuses to start. No
