@@ -72,16 +72,16 @@ def _on_kafka(count: int) -> list[Figure]:
 
 
 async def _measure(name: str, url: str | None, count: int) -> list[Figure]:
-    events = _in_sessions(requests(count))
+    events = in_sessions(requests(count))
     batches = [
         ingest.PublishRequest(tenant="acme", events=events[at : at + BATCH]).SerializeToString()
         for at in range(0, count, BATCH)
     ]
     with tempfile.TemporaryDirectory() as folder:
-        home = _home(folder, url)
+        home = new_home(folder, url)
         append = await _append_rate(home, batches)
         with _process(_echo_server) as address:
-            echo = await _call_rate(address, _ECHO, batches)
+            echo = await call_rate(address, _ECHO, batches)
     floor = 1 / (1 / echo + 1 / append)
     figures = [
         Figure(f"gRPC echo, {name} run", echo, "events/s"),
@@ -96,7 +96,7 @@ async def _measure(name: str, url: str | None, count: int) -> list[Figure]:
     return [*figures, Figure(what, redacted, "events/s", rate, "without redaction", "≥ 0.5")]
 
 
-def _in_sessions(events: list[pb.Event]) -> list[pb.Event]:
+def in_sessions(events: list[pb.Event]) -> list[pb.Event]:
     """The events in sessions of one user each, ten events long: that is how often a person is linked to a session."""
     met: Counter[str] = Counter()
     sessions: dict[tuple[str, int], str] = {}
@@ -108,7 +108,7 @@ def _in_sessions(events: list[pb.Event]) -> list[pb.Event]:
     return events
 
 
-def _home(folder: str, url: str | None) -> Home:
+def new_home(folder: str, url: str | None) -> Home:
     home = Home.create(Path(folder) / "home", name="benchmark.example", event_log=url, partitions=1)
     config = home.config()
     with home.keys(config) as keys:
@@ -120,15 +120,16 @@ def _home(folder: str, url: str | None) -> Home:
 async def _ingest_rate(url: str | None, processes: int, batches: list[bytes], mode: str) -> float:
     """Through a gateway that has met the producers before, of a ledger that has nothing of this."""
     with tempfile.TemporaryDirectory() as folder:
-        home = _home(folder, url and f"{url.partition('?')[0]}-{processes}-{mode}?{url.partition('?')[2]}")
+        home = new_home(folder, url and f"{url.partition('?')[0]}-{processes}-{mode}?{url.partition('?')[2]}")
         home.config().ledger.capture_policy.write_text(POLICY.format(mode=mode))
-        with _gateway(home.path, processes) as address:
+        with gateway(home.path, processes) as addresses:
+            address = addresses[READY]
             warm = batches[: max(len(batches) // 10, 1)]
-            await _call_rate(address, _PUBLISH, _fresh(warm))
-            return await _call_rate(address, _PUBLISH, batches, _check_accepted)
+            await call_rate(address, _PUBLISH, fresh(warm))
+            return await call_rate(address, _PUBLISH, batches, check_accepted)
 
 
-def _fresh(batches: list[bytes]) -> list[bytes]:
+def fresh(batches: list[bytes]) -> list[bytes]:
     """The same events under other ids, so that they are no repeats."""
     out = []
     for data in batches:
@@ -161,15 +162,19 @@ async def _append_rate(home: Home, batches: list[bytes]) -> float:
     return len(batches) * BATCH / seconds
 
 
-def _check_accepted(answer: bytes) -> None:
+def check_accepted(answer: bytes) -> None:
     """Nothing was refused, which would be quick."""
     statuses = {result.status for result in ingest.PublishResponse.FromString(answer).results}
     if statuses != {ingest.EVENT_STATUS_ACCEPTED}:
         raise RuntimeError(f"events were not accepted: statuses {sorted(statuses)}")
 
 
-async def _call_rate(
-    address: str, method: str, batches: list[bytes], check: Callable[[bytes], None] = lambda answer: None
+async def call_rate(
+    address: str,
+    method: str,
+    batches: list[bytes],
+    check: Callable[[bytes], None] = lambda answer: None,
+    metadata: tuple[tuple[str, str], ...] = (),
 ) -> float:
     queue, answers = list(batches), []
 
@@ -179,7 +184,7 @@ async def _call_rate(
                 method, request_serializer=lambda data: data, response_deserializer=lambda data: data
             )
             while queue:
-                answers.append(await call(queue.pop(), timeout=60, wait_for_ready=True))
+                answers.append(await call(queue.pop(), timeout=60, wait_for_ready=True, metadata=metadata))
 
     began = time.perf_counter()
     await asyncio.gather(*(caller() for _ in range(CALLERS)))
@@ -231,15 +236,18 @@ def _echo_server(pipe: Connection) -> None:
 
 
 @contextmanager
-def _gateway(home: Path, processes: int) -> Iterator[str]:
-    """`audit-ledger serve`; the value of the `with` is its address."""
+def gateway(home: Path, processes: int, *more: str) -> Iterator[dict[str, str]]:
+    """`audit-ledger serve`; the value of the `with` is its addresses, by what it says before each."""
     command = [sys.executable, "-m", "ledger.cli.main", "serve", "--home", str(home), "--processes", str(processes)]
-    listen = ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]
+    listen = ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", *more]
     with subprocess.Popen([*command, *listen], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as child:
+        addresses: dict[str, str] = {}
         try:
             for line in child.stdout or ():
-                if line.startswith(READY):
-                    yield line.removeprefix(READY).strip()
+                said, _, address = line.rpartition(" ")
+                addresses[f"{said} "] = address.strip()
+                if READY in addresses:
+                    yield addresses
                     break
             else:
                 raise RuntimeError(f"the gateway did not start: exit code {child.wait()}")
