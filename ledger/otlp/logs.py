@@ -146,7 +146,7 @@ def _merged(notes: Sequence[_Note]) -> Record:
     times = [note.event.time_ns for note in notes if note.event.time_ns]
     return Record(
         attributes=attributes,
-        heads=heads_of(attributes),
+        heads=heads_of(attributes) | {"gen_ai"},  # its name says so
         name=notes[0].event.name,
         start_ns=min(times, default=0),
         events=tuple(note.event for note in notes),

@@ -122,7 +122,7 @@ def text_of(value: Value) -> str | None:
         return holding(value) or None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return canonical(value)
+    return canonical(tidy(value) if isinstance(value, float) else value)
 
 
 def number_of(value: Value) -> float | None:
