@@ -157,10 +157,12 @@ def _requests(ledger: RunsLedger, run: Run, case: str) -> Iterator[dict[str, Any
 
 
 def body(step: Mapping[str, Any]) -> dict[str, Any]:
-    """The body of a step's event."""
+    """The body of a step's event; what it leaves open, as what came later tells it."""
     (event,) = step["events"]
-    found: dict[str, Any] = event["fields"][event["kind"]]
-    return found
+    later: dict[str, Any] = {}
+    for each in step["amendments"]:
+        later |= each["fields"].get(event["kind"], {})
+    return {**later, **event["fields"][event["kind"]]}
 
 
 def contents(step: Mapping[str, Any]) -> dict[str, str]:

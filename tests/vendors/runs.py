@@ -25,12 +25,12 @@ def _azure(name: str, package: str) -> Run:
     return Run(name, "azure_app", "Azure OpenAI", OTHER_PERSON, instead=((OTEL_OPENAI, package),))
 
 
-def _anthropic(name: str, package: str) -> Run:
-    """The client's own tracing is switched off."""
+def _anthropic(name: str, package: str, *, beside: bool = False) -> Run:
+    """The client's own tracing is switched off, or `beside`: told only of what is no content."""
     made = "client = Anthropic()"
     added = f"from {package} import AnthropicInstrumentor\n\nAnthropicInstrumentor().instrument()\n{made}"
-    off = {"ANTHROPIC_OPEN_TELEMETRY": "false"}
-    return Run(name, "anthropic_app", "Anthropic", OTHER_PERSON, off, ((made, added),))
+    own = {"ANTHROPIC_OPEN_TELEMETRY_TRACES_CONTENT_MODE": ""} if beside else {"ANTHROPIC_OPEN_TELEMETRY": "false"}
+    return Run(name, "anthropic_app", "Anthropic", OTHER_PERSON, own, ((made, added),))
 
 
 def _bedrock(name: str, package: str) -> Run:
@@ -48,6 +48,7 @@ OTHERS = (
     _azure("azure-openinference", "openinference.instrumentation.openai"),
     _azure("azure-openllmetry", "opentelemetry.instrumentation.openai"),
     _anthropic("anthropic-openinference", "openinference.instrumentation.anthropic"),
+    _anthropic("anthropic-both", "openinference.instrumentation.anthropic", beside=True),
     _anthropic("anthropic-openllmetry", "opentelemetry.instrumentation.anthropic"),
     _bedrock("bedrock-openinference", "openinference.instrumentation.bedrock"),
     _bedrock("bedrock-openllmetry", "opentelemetry.instrumentation.bedrock"),
@@ -128,6 +129,7 @@ INSTRUMENTATION = {
     "azure-openinference": "openinference-instrumentation-openai",
     "azure-openllmetry": "opentelemetry-instrumentation-openai",
     "anthropic-openinference": "openinference-instrumentation-anthropic",
+    "anthropic-both": "openinference-instrumentation-anthropic and the client's own",
     "anthropic-openllmetry": "opentelemetry-instrumentation-anthropic",
     "bedrock-openinference": "openinference-instrumentation-bedrock",
     "bedrock-openllmetry": "opentelemetry-instrumentation-bedrock",

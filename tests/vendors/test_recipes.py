@@ -139,6 +139,15 @@ def test_the_same_question_is_answered(ledger: RunsLedger, run: Run, case: str) 
     assert json.loads(contents(tool)["result"]) == RESULT
 
 
+def test_a_call_that_two_instrumentations_tell_of_is_one_step(ledger: RunsLedger) -> None:
+    """Anthropic's client traces itself inside another's span: one step, what only the inner one knows amends it."""
+    (both,) = (run for run in OTHERS if run.name == "anthropic-both")
+    for case in ("whole", "stream"):
+        first, tool, last = ledger.steps(both, case)
+        assert [len(step["amendments"]) for step in (first, tool, last)] == [1, 0, 1]
+        assert body(first)["vendor_account"]
+
+
 def test_over_http_it_is_the_same(ledger: RunsLedger) -> None:
     """The exporters that speak HTTP bring the same events as those that speak gRPC."""
     for case in CASES:
