@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.figures import Figure, machine
 
-NAMES = ("sealing", "ingest", "otlp", "query_latency", "redaction")
+NAMES = ("sealing", "ingest", "otlp", "query_latency", "redaction", "proxying")
 
 
 def main() -> int:

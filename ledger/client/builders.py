@@ -76,7 +76,9 @@ def decision(**fields: Unpack[DecisionFields]) -> pb.Event:
 
 
 def _build(kind: str, fields: Mapping[str, Any]) -> pb.Event:
-    event = pb.Event(event_id=event_id(), phase=pb.PHASE_SINGLE)
+    event = pb.Event(phase=pb.PHASE_SINGLE)
+    if fields.get("event_id") is None:
+        event.event_id = event_id()
     body = getattr(event, kind)
     body.SetInParent()
     if "occurred_at" not in fields:

@@ -14,7 +14,7 @@ What is decided, by which policy and rule, goes into the event. Pure: a body and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -75,31 +75,39 @@ class Question:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """How a text is looked into. `also`: what to find besides, such as the identifier of the person who asks."""
+
+    numbering: Numbering
+    also: Sequence[Detector] = ()
+
+
 class Decider:
     """Decides by one policy. Safe for threads."""
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self._redactor = Redactor(policy.pack)
+        # There are few: tenants that this proxy serves, vendors behind it, and five classes.
+        self._quick: dict[tuple[str, str, str], tuple[Ruling, Reason, bool]] = {}
 
     def needs_look(self, question: Question) -> bool:
         """Whether the text has to be looked into, which costs time with its length."""
-        first = self._ruling(question, question.declared)
-        if self._refusal(first, question.vendor):
-            return False
-        return first.in_flight == "redact" or self._may_be_stricter(question, first)
+        return self._first(question)[2]
 
-    def decide(self, question: Question, numbering: Numbering, also: Sequence[Detector] = ()) -> Decision:
-        """The decision. `also`: what to find besides, such as the identifier of the person who asks."""
-        first = self._ruling(question, question.declared)
+    def decide(self, question: Question, looking: Callable[[], Looking]) -> Decision:
+        """The decision; `looking` is asked only where the text has to be looked into."""
+        first, reason, is_to_look = self._first(question)
         allowed = Decision(
             "allow", self.policy.identity, first.rule, "", question.body, self.policy.class_of(question.declared)
         )
-        if (reason := self._refusal(first, question.vendor)) != "":
+        if reason != "":
             return replace(allowed, verdict="refuse", reason=reason)
-        if not self.needs_look(question):
+        if not is_to_look:
             return allowed
-        looked = look(question.body, self._redactor, numbering, also)
+        how = looking()
+        looked = look(question.body, self._redactor, how.numbering, how.also)
         if looked is None:
             due = first.in_flight == "redact"
             return replace(allowed, verdict="refuse", reason="not_readable") if due else allowed
@@ -124,12 +132,23 @@ class Decider:
             return replace(allowed, verdict="refuse", reason="vendor")
         return allowed
 
+    def _first(self, question: Question) -> tuple[Ruling, Reason, bool]:
+        """The ruling on the declared class, the reason to refuse at once, and whether the text is to be looked into."""
+        asked = (question.tenant, question.vendor, question.declared)
+        found = self._quick.get(asked)
+        if found is None:
+            ruling = self._ruling(question, question.declared)
+            reason = self._refusal(ruling, question.vendor)
+            is_to_look = not reason and (ruling.in_flight == "redact" or self._may_be_stricter(question))
+            found = self._quick[asked] = (ruling, reason, is_to_look)
+        return found
+
     def _refusal(self, ruling: Ruling, vendor: str) -> Reason:
         if not ruling.allows(vendor):
             return "vendor"
         return "in_flight" if ruling.in_flight == "refuse" else ""
 
-    def _may_be_stricter(self, question: Question, first: Ruling) -> bool:
+    def _may_be_stricter(self, question: Question) -> bool:
         """Whether any class that could be found is ruled otherwise."""
         declared = CLASSES.index(self.policy.class_of(question.declared))
         return any(

@@ -56,10 +56,8 @@ class Recorded:
 
 def beginning(call: Call, asked: Asked) -> Recorded:
     """What is on record before the request leaves."""
-    fields = {**_known(call, asked), **asked_fields(asked)}
-    event = request(**fields, event_id=call.event_id, phase="started", operation_id=call.event_id)
-    event.occurred_at.FromMilliseconds(call.began_ms)
-    return Recorded((event,), tuple(_seen(call, asked)))
+    known = _known(call, asked)
+    return Recorded((_first(call, {**known, **asked_fields(asked)}),), tuple(_seen(call, asked, known)))
 
 
 def ending(call: Call, asked: Asked, end: End) -> Recorded:
@@ -70,19 +68,24 @@ def ending(call: Call, asked: Asked, end: End) -> Recorded:
         said = {key: value for key, value in said.items() if key not in CONTENTS}
         events = [_last(call, end, {**known, **said, **outcome})]
     elif end.kind in ("answered", "refused"):
-        event = request(**{**known, **said, **outcome}, event_id=call.event_id, phase="single")
+        fields = {**known, **said, **outcome, "event_id": call.event_id, "occurred_at": None}
+        event = request(**fields, phase="single")
         event.occurred_at.FromMilliseconds(call.began_ms)
         events = [event]
     else:
-        first = beginning(call, asked)
         brief = {key: value for key, value in said.items() if key not in CONTENTS}
-        events = [*first.numbered, _last(call, end, {**known, **brief, **outcome})]
+        events = [_first(call, {**known, **said}), _last(call, end, {**known, **brief, **outcome})]
     if not call.has_start and end.kind != "refused":
-        seen = tuple(_seen(call, asked))
-    if end.answered is not None:
-        story = _story(call, asked)
-        events += runs_at_vendor(end.answered.tools_ran, call.upstream.vendor, story, events[0])
+        seen = tuple(_seen(call, asked, known))
+    if end.answered is not None and end.answered.tools_ran:
+        events += runs_at_vendor(end.answered.tools_ran, call.upstream.vendor, _story(call, known), events[0])
     return Recorded(tuple(events), seen)
+
+
+def _first(call: Call, fields: Fields) -> pb.Event:
+    event = request(**fields, event_id=call.event_id, occurred_at=None, phase="started", operation_id=call.event_id)
+    event.occurred_at.FromMilliseconds(call.began_ms)
+    return event
 
 
 def _last(call: Call, end: End, fields: Fields) -> pb.Event:
@@ -156,14 +159,14 @@ def _outcome(call: Call, end: End) -> Fields:
     return fields
 
 
-def _story(call: Call, asked: Asked) -> Fields:
+def _story(call: Call, known: Fields) -> Fields:
     """The circumstances of a call's tools: those that are the same whenever it is sent."""
-    fields = _known(call, asked)
-    kept = {key: fields[key] for key in _LASTING if key in fields}
+    kept = {key: known[key] for key in _LASTING if key in known}
     if "session_id" not in kept and call.said.correlation:
         kept["correlation_id"] = call.said.correlation
     return kept
 
 
-def _seen(call: Call, asked: Asked) -> Iterator[pb.Event]:
-    yield from results_seen(asked.tools_ran, call.upstream.vendor, _story(call, asked))
+def _seen(call: Call, asked: Asked, known: Fields) -> Iterator[pb.Event]:
+    if asked.tools_ran:
+        yield from results_seen(asked.tools_ran, call.upstream.vendor, _story(call, known))

@@ -33,7 +33,14 @@ _AUTOMATIC = (hdrs.USER_AGENT, hdrs.ACCEPT, hdrs.ACCEPT_ENCODING, hdrs.CONTENT_T
 
 
 class Passed(web.StreamResponse):
-    """An answer that is the upstream's: no field is added to it but those that a hop needs, and a date."""
+    """An answer that is the upstream's: no field is added to it but those that a hop needs, and a date.
+
+    Where its length is known, its fields leave with the first bytes of its body; a stream's leave at once.
+    """
+
+    def __init__(self, status: int, reason: str | None, headers: CIMultiDict[str]) -> None:
+        super().__init__(status=status, reason=reason, headers=headers)
+        self._send_headers_immediately = hdrs.CONTENT_LENGTH not in headers
 
     async def _prepare_headers(self) -> None:
         had = {hdrs.SERVER: hdrs.SERVER in self.headers, hdrs.CONTENT_TYPE: hdrs.CONTENT_TYPE in self.headers}

@@ -31,13 +31,13 @@ from ledger.proxy.answers import OwnAnswer
 from ledger.proxy.aws_signing import AwsSigner
 from ledger.proxy.callers import Said, Who, WrongField, said_by
 from ledger.proxy.calls import Call, End
-from ledger.proxy.deciding import WHY, Decision, Question
+from ledger.proxy.deciding import WHY, Decision, Looking, Question
 from ledger.proxy.forwarding import Upstreams
 from ledger.proxy.governing import Governing
 from ledger.proxy.headers import lower_case, sent_on
 from ledger.proxy.metrics import ProxyMetrics
 from ledger.proxy.passing import Passage, Passing
-from ledger.proxy.recorder import Recorder
+from ledger.proxy.recording import Recording
 from ledger.proxy.requests import READING, Target, body_of, opened, target_of
 from ledger.proxy.upstreams import Upstream
 from ledger.redaction.known_values import KnownValues
@@ -60,7 +60,7 @@ class Parts:
     admission: Admission
     secret: Secret
     governing: Governing
-    recorder: Recorder
+    recording: Recording
     metrics: ProxyMetrics
 
 
@@ -75,7 +75,7 @@ class Handler:
         self.idle.set()
         self._bytes = 0
         self.stopping = False
-        self._passing = Passing(parts.outgoing, parts.recorder, parts.metrics, parts.config.call_timeout_ms / 1_000)
+        self._passing = Passing(parts.outgoing, parts.recording, parts.metrics, parts.config.call_timeout_ms / 1_000)
 
     def stop(self) -> None:
         """Takes no further calls; those at work go on."""
@@ -84,7 +84,7 @@ class Handler:
     @property
     def held_bytes(self) -> int:
         """Bytes of requests at work, and of what waits to be recorded."""
-        return self._bytes + self._parts.recorder.held_bytes
+        return self._bytes + self._parts.recording.held_bytes
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """The answer to a request."""
@@ -141,13 +141,13 @@ class Handler:
             decision=decision,
             has_start=decision.verdict != "refuse" and (refusing or self._config.starts),
         )
-        passage.state = self._parts.recorder.state(who.tenant)
+        passage.state = self._parts.recording.state(who.tenant)
         if decision.verdict == "refuse":
             self._refused_by_policy(passage, call)
         if refusing:
             await self._begin(passage, call)
         elif call.has_start:
-            self._parts.recorder.begun(call)
+            self._parts.recording.begun(call)
         self._parts.metrics.recorded(passage.state)
         outgoing = decision.body if decision.verdict == "redact" else passage.body
         fields = self._fields(request, target, redacted=decision.verdict == "redact", length=len(outgoing))
@@ -203,43 +203,41 @@ class Handler:
     async def _decide(self, target: Target, said: Said, who: Who, body: bytes) -> Decision:
         decider = self._parts.governing.current
         question = Question(who.tenant, target.upstream.vendor, said.data_class, body)
-        story = said.correlation or said.session or said.trace_id.hex() or "-"
-        numbering = DerivedNumbering(self._parts.secret.numbering_key(who.tenant), story.encode())
-        person = who.person or said.user
-        also = (KnownValues({person: PERSON}),) if person else ()
+
+        def looking() -> Looking:
+            story = said.correlation or said.session or said.trace_id.hex() or "-"
+            numbering = DerivedNumbering(self._parts.secret.numbering_key(who.tenant), story.encode())
+            person = who.person or said.user
+            return Looking(numbering, (KnownValues({person: PERSON}),) if person else ())
+
         if len(body) > LARGE_BYTES and decider.needs_look(question):
-            decision = await asyncio.to_thread(decider.decide, question, numbering, also)
+            decision = await asyncio.to_thread(decider.decide, question, looking)
         else:
-            decision = decider.decide(question, numbering, also)
+            decision = decider.decide(question, looking)
         self._parts.metrics.decided(decision.verdict)
         return decision
 
     def _refused_by_policy(self, passage: Passage, call: Call) -> None:
         self._parts.metrics.refused("policy")
         self._parts.metrics.recorded(passage.state)
-        self._parts.recorder.ended(call, End("refused", time.monotonic(), error_class="policy_refused"))
+        self._parts.recording.ended(call, End("refused", time.monotonic(), error_class="policy_refused"))
         self._parts.metrics.ended(call.upstream.name, "refused", 403, time.monotonic() - passage.began_s)
         raise OwnAnswer(403, "policy", WHY[call.decision.reason])
 
     async def _begin(self, passage: Passage, call: Call) -> None:
         """Its beginning, acknowledged by the ledger; `OwnAnswer` when it is not."""
-        waiter = None
         try:
             async with asyncio.timeout(self._config.start_timeout_ms / 1_000):
-                waiter = await self._parts.recorder.begin_durably(call)
-                await asyncio.wrap_future(waiter)
+                await self._parts.recording.begin_durably(call)
             passage.state = "yes"
             return
         except (TimeoutError, Unavailable, Rejected) as error:
             why = "ledger_refused" if isinstance(error, Rejected) else "ledger_unavailable"
         except asyncio.CancelledError:
-            self._parts.recorder.ended(call, End("cancelled", time.monotonic(), error_class="client_disconnected"))
+            self._parts.recording.ended(call, End("cancelled", time.monotonic(), error_class="client_disconnected"))
             raise
-        finally:
-            if waiter is not None:
-                self._parts.recorder.give_up(call, waiter)
         # The beginning may still become durable: then this says that nothing was done.
-        self._parts.recorder.ended(call, End("cancelled", time.monotonic(), error_class=why))
+        self._parts.recording.ended(call, End("cancelled", time.monotonic(), error_class=why))
         self._parts.metrics.refused("ledger")
         passage.state = "no"
         self._parts.metrics.recorded("no")

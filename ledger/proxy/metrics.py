@@ -10,7 +10,8 @@ from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-Recorded = Literal["yes", "spooled", "no"]
+from ledger.proxy.recording_frames import State
+
 Refusal = Literal[
     "policy", "identity", "field", "path", "size", "overload", "ledger", "websocket", "upgrade", "credentials"
 ]
@@ -32,11 +33,6 @@ class ProxyMetrics:
         self._unrecorded = self._counter("unrecorded", "Calls passed on that have no record.", "upstream")
         self._decided = self._counter("decisions", "Decisions of the policy.", "verdict")
         self._states = self._counter("recorded", "Calls by how their record stood when the answer began.", "state")
-        self._events = self._counter("events", "Events made.")
-        self._mended = self._counter(
-            "fields_mended", "Fields cut, replaced or left out so that an event could be taken."
-        )
-        self._lost = self._counter("records_lost", "Records that could not be made or were refused for good.")
         self._faults = self._counter("faults", "Faults of the proxy itself: each stands in the log under its id.")
         self._call_s = self._histogram("call_seconds", "Time from a call to its end.", _LATENCIES_S)
         self._before_s = self._histogram("before_seconds", "Time from a whole request to its leaving.", _OVERHEAD_S)
@@ -76,18 +72,9 @@ class ProxyMetrics:
         """The policy decided."""
         self._decided.labels(verdict).inc()
 
-    def recorded(self, state: Recorded) -> None:
+    def recorded(self, state: State) -> None:
         """How the record of a call stood."""
         self._states.labels(state).inc()
-
-    def made(self, events: int, mended: int) -> None:
-        """Events were made, with so many fields mended."""
-        self._events.inc(events)
-        self._mended.inc(mended)
-
-    def lost(self) -> None:
-        """A record was lost."""
-        self._lost.inc()
 
     def fault(self) -> None:
         """A fault of ours was reported."""

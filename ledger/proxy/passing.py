@@ -18,11 +18,11 @@ from ledger.proxy.answers import OwnAnswer
 from ledger.proxy.calls import Call, End
 from ledger.proxy.forwarding import Passed, Upstreams, failure_of
 from ledger.proxy.headers import OWN, lower_case, passed_back
-from ledger.proxy.metrics import ProxyMetrics, Recorded
-from ledger.proxy.recorder import Recorder, Tape
+from ledger.proxy.metrics import ProxyMetrics
+from ledger.proxy.recording import Recording, Tape
+from ledger.proxy.recording_frames import State
 from ledger.proxy.requests import Target
 from ledger.proxy.upstreams import Upstream
-from ledger.vendors import AnswerReader
 
 EVENT_HEADER = f"{OWN}event"
 RECORDED_HEADER = f"{OWN}recorded"
@@ -36,7 +36,7 @@ class Passage:
     began_ms: int
     upstream: Upstream | None = None
     call: Call | None = None
-    state: Recorded = "no"
+    state: State = "no"
     response: web.StreamResponse | None = None
     tape: Tape | None = None
     status: int | None = None
@@ -59,9 +59,9 @@ def _uuid(raw: bytes) -> str:
 class Passing:
     """Passes requests on; see the module. Belongs to one event loop."""
 
-    def __init__(self, outgoing: Upstreams, recorder: Recorder, metrics: ProxyMetrics, call_timeout_s: float) -> None:
+    def __init__(self, outgoing: Upstreams, recording: Recording, metrics: ProxyMetrics, call_timeout_s: float) -> None:
         self._outgoing = outgoing
-        self._recorder = recorder
+        self._recording = recording
         self._metrics = metrics
         self._call_timeout_s = call_timeout_s
         self.stopping = False
@@ -97,8 +97,7 @@ class Passing:
         try:
             passage.status = answer.status
             if passage.call is not None:
-                reader = AnswerReader(passage.call.route, answer.status, lower_case(answer.raw_headers))
-                passage.tape = self._recorder.tape(reader)
+                passage.tape = self._recording.tape(passage.call, answer.status, lower_case(answer.raw_headers))
             back = passed_back(answer.raw_headers)
             back.update(passage.own_headers)
             response = Passed(status=answer.status, reason=answer.reason, headers=back)
@@ -127,9 +126,9 @@ class Passing:
         if call is None:
             return
         if passage.tape is not None:
-            passage.tape.end(call, end, whole=whole)
+            passage.tape.end(end, whole=whole)
         else:
-            self._recorder.ended(call, end)
+            self._recording.ended(call, end)
 
 
 def _is_gone(request: web.BaseRequest) -> bool:

@@ -11,18 +11,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import grpc
 from aiohttp import web
 
-from ledger import __version__
-from ledger.client import Client, tls, token_file
-from ledger.client.options import Settings, is_local
+from ledger.client.options import Options
 from ledger.config import ProxyConfig
 from ledger.config.address import Address, parse_address
 from ledger.errors import Misconfigured
@@ -35,22 +33,19 @@ from ledger.proxy.forwarding import Upstreams
 from ledger.proxy.governing import Governing
 from ledger.proxy.handling import Handler, Parts
 from ledger.proxy.metrics import ProxyMetrics
-from ledger.proxy.recorder import Publishers, Recorder
+from ledger.proxy.recorder_process import client_settings
+from ledger.proxy.recording import ProcessWorker, Recording, Worker
+from ledger.proxy.recording_frames import Settings
 from ledger.proxy.upstreams import read_upstreams
-from ledger.v1.event_pb2 import CapturePath
 
 log = logging.getLogger(__name__)
 
-SERVICE = "audit-ledger-proxy"
 LOOK_EVERY_S = 0.25
-CLOSE_TIMEOUT_S = 10.0
 CANCELLED_S = 5.0
 """What cancelled calls get to end."""
 
 HEADERS_MAX = 256
 LINE_BYTES_MAX = 64 * 1024
-SPOOL_AFTER_MS = 200
-RPC_TIMEOUT_MS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +56,12 @@ class Listening:
     metrics: Address
 
 
-async def run_proxy(config: ProxyConfig, stop: asyncio.Event, on_ready: Callable[[Listening], None]) -> None:
+async def run_proxy(
+    config: ProxyConfig,
+    stop: asyncio.Event,
+    on_ready: Callable[[Listening], None],
+    start: Callable[[socket.socket], Worker] = ProcessWorker,
+) -> None:
     """Runs a proxy until `stop` is set. `config` is complete: its policy, gateway and tenant are known."""
     check(config)
     metrics = ProxyMetrics()
@@ -74,21 +74,16 @@ async def run_proxy(config: ProxyConfig, stop: asyncio.Event, on_ready: Callable
     secret = Secret.read(config.secret)
     authority = await asyncio.to_thread(Authority, Path(config.roles)) if config.roles else None
     outgoing = Upstreams(upstreams, config)
-    recorder = Recorder(
-        {tenant: _publishers(config, tenant, lambda each: recorder.rejected(each)) for tenant in config.all_tenants},
-        metrics,
-        content_bytes_max=config.content_bytes_max,
-        pending_bytes_max=config.stream_pending_bytes_max,
-        stand_in=secret.stand_in,
-    )
+    recording = Recording(Settings(config, secret), start, config.stream_pending_bytes_max)
     admission = Admission(authority, config.all_tenants, config.tenant, known=config.callers == "known")
-    parts = Parts(config, upstreams, signers, outgoing, admission, secret, governing, recorder, metrics)
+    parts = Parts(config, upstreams, signers, outgoing, admission, secret, governing, recording, metrics)
     try:
+        await recording.open()
         await _serve(config, Handler(parts), parts, stop, on_ready)
     finally:
         await outgoing.close()
-        if not await asyncio.to_thread(recorder.close, CLOSE_TIMEOUT_S):
-            log.error("the proxy ended with records that neither the ledger nor the spool has")
+        if not await recording.close():
+            log.error("the recorder did not end in time, and was killed")
 
 
 def check(config: ProxyConfig) -> None:
@@ -98,34 +93,12 @@ def check(config: ProxyConfig) -> None:
             raise Misconfigured(f"proxy.{name}: is missing; a proxy that runs in no ledger's home needs it")
     if not config.all_tenants:
         raise Misconfigured("proxy.tenant: is missing; give it, or proxy.tenants, whose names calls then must give")
+    for tenant in config.all_tenants:
+        Options(to=config.to, tenant=tenant, **client_settings(config))
     if config.callers == "known" and not config.roles:
         raise Misconfigured('proxy.callers: "known" needs proxy.roles, which says who they are')
     if config.tls_client_ca and not config.roles:
         raise Misconfigured("proxy.tls_client_ca: expected proxy.roles with it: whose certificates they are")
-
-
-def _publishers(config: ProxyConfig, tenant: str, rejected: Callable[..., None]) -> Publishers:
-    settings: Settings = {
-        "service": SERVICE,
-        "version": __version__,
-        "environment": config.environment,
-        "capture_path": CapturePath.CAPTURE_PATH_PROXY,
-        "credentials": _credentials(config),
-        "token": token_file(config.token_file) if config.token_file else None,
-        "spool_dir": config.spool,
-        "spool_bytes_max": config.spool_bytes_max,
-        "spool_after_ms": SPOOL_AFTER_MS,
-        "rpc_timeout_ms": RPC_TIMEOUT_MS,
-        "on_rejected": rejected,
-    }
-    seen: Settings = {**settings, "numbered": False}
-    return Publishers(Client(config.to, tenant, **settings), Client(config.to, tenant, **seen))
-
-
-def _credentials(config: ProxyConfig) -> grpc.ChannelCredentials | None:
-    if not config.ca and not config.certificate and is_local(config.to):
-        return None
-    return tls(config.ca or None, config.certificate or None, config.key or None)
 
 
 async def _serve(
@@ -189,7 +162,6 @@ async def _look(config: ProxyConfig, parts: Parts, context: ssl.SSLContext | Non
         await asyncio.sleep(LOOK_EVERY_S)
         rounds += 1
         try:
-            parts.recorder.look()
             if rounds % 8 == 0:
                 await parts.governing.look()
                 if context is not None and (now := _stamp(config)) != stamp:
@@ -242,16 +214,22 @@ def _say(config: ProxyConfig, address: Address, parts: Parts) -> None:
 
 
 def _watch(handler: Handler, parts: Parts) -> None:
-    metrics, recorder = parts.metrics, parts.recorder
+    metrics, recording = parts.metrics, parts.recording
     metrics.watch("calls_in_flight", "Calls at work.", lambda: handler.in_flight)
     metrics.watch("bytes_held", "Bytes of calls at work and of what is to be recorded.", lambda: handler.held_bytes)
+    metrics.watch("recorder_deaths", "Times that the recorder ended and was started again.", lambda: recording.deaths)
+    metrics.watch("recorder_untold", "Messages for a recorder that was not there.", lambda: recording.untold)
     for name, text in (
-        ("spool_bytes", "Bytes in the spool."),
-        ("queued_events", "Events that wait for the ledger in memory."),
-        ("accepted", "Events that the ledger took."),
-        ("repeated", "Events that the ledger had already."),
-        ("rejected", "Events that the ledger refused for good."),
-        ("dropped", "Events lost for want of room or time."),
-        ("spool_lost_events", "Events in the spool that can't be sent any more."),
+        ("events", "Events made."),
+        ("fields_mended", "Fields cut, replaced or left out so that an event could be taken."),
+        ("records_lost", "Records that could not be made, or were refused for good."),
+        ("faults", "Faults of the recorder itself: each stands in the log under its id."),
+        ("ledger_spool_bytes", "Bytes in the spool."),
+        ("ledger_queued_events", "Events that wait for the ledger in memory."),
+        ("ledger_accepted", "Events that the ledger took."),
+        ("ledger_repeated", "Events that the ledger had already."),
+        ("ledger_rejected", "Events that the ledger refused for good."),
+        ("ledger_dropped", "Events lost for want of room or time."),
+        ("ledger_spool_lost_events", "Events in the spool that can't be sent any more."),
     ):
-        metrics.watch(f"ledger_{name}", text, partial(recorder.total, name))
+        metrics.watch(f"recorder_{name}", text, partial(recording.count, name))

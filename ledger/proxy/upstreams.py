@@ -62,7 +62,10 @@ _HOST_REGIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """One endpoint. `base`: its address without a slash at the end. `region`: as configured, "" where not."""
+    """One endpoint. `base`: its address without a slash at the end.
+
+    `region`: as configured, `region_of_host`: as the address tells it; "" where not.
+    """
 
     name: str
     kind: Kind
@@ -72,17 +75,13 @@ class Upstream:
     unknown_paths: UnknownPaths | None
     ca: Path | None
     profile: str
+    region_of_host: str
 
-    @property
-    def host(self) -> str:
-        """Its host's name."""
-        return urlsplit(self.base).hostname or ""
 
-    @property
-    def region_of_host(self) -> str:
-        """The region that its address tells; "" where it tells none."""
-        found = next((match[1] for each in _HOST_REGIONS if (match := each.fullmatch(self.host))), "")
-        return "" if found == "global" else found
+def region_of(host: str) -> str:
+    """The region that the name of a vendor's host tells; "" where it tells none."""
+    found = next((match[1] for each in _HOST_REGIONS if (match := each.fullmatch(host))), "")
+    return "" if found == "global" else found
 
 
 def read_upstreams(path: Path) -> dict[str, Upstream]:
@@ -145,15 +144,17 @@ class _Reader:
         unknown: UnknownPaths | None = None
         if "unknown_paths" in value:
             unknown = self._one_of(value["unknown_paths"], get_args(UnknownPaths), f"{at}.unknown_paths")
+        base = self._base(value["url"], f"{at}.url")
         return Upstream(
             name=name,
             kind=kind,
-            base=self._base(value["url"], f"{at}.url"),
+            base=base,
             vendor=self._name(value.get("vendor", ""), f"{at}.vendor") or VENDORS[kind],
             region=region,
             unknown_paths=unknown,
             ca=self._folder / ca if ca else None,
             profile=self._name(value.get("profile", ""), f"{at}.profile"),
+            region_of_host=region_of(urlsplit(base).hostname or ""),
         )
 
     def _base(self, value: Any, at: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ledger.config import ProxyConfig
+from ledger.proxy.recording import ThreadWorker
 from ledger.proxy.server import Listening, run_proxy
 from ledger.v1 import event_pb2 as pb
 from tests.ledger.client.gateway import ScriptedGateway, wait_until
@@ -121,7 +122,7 @@ def proxied(
             told.append(listening)
             started.set()
 
-        await run_proxy(config, stop, on_ready)
+        await run_proxy(config, stop, on_ready, ThreadWorker)
 
     def run() -> None:
         try:
