@@ -7,7 +7,8 @@ What the thread does next, first match:
 2. the pause after the last failure is over, and
    - frames stand in the spool: send the oldest. Newer events wait meanwhile, in memory, or behind them in the spool, so
      that the order of numbers is kept;
-   - the gateway answered and the spool's key is missing or past its `seal_until`: ask for it;
+   - the gateway answered (or the client is to be ready before that: `is_eager`) and the spool's key is missing or past
+     its `seal_until`: ask for it;
    - a batch is due: publish it;
 3. a batch is due, and the gateway has been away for `spool_after_ms`: seal it into the spool. Without a usable key, or
    with the spool full, events wait in bounded memory instead;
@@ -60,6 +61,7 @@ class BulkLane(SendingLane):
         self._key: spool_key.SpoolKey | None = None
         self._key_ask_at = 0.0
         self._reached = False
+        self.is_eager = False
         self._store_at = 0.0
         self._disk_at = 0.0
         self._stored_last = False
@@ -77,7 +79,9 @@ class BulkLane(SendingLane):
     def succeeded(self) -> None:
         """The gateway is there."""
         super().succeeded()
-        self._reached = True
+        if not self._reached:
+            # Asked for in vain before, perhaps: now it will be given.
+            self._reached, self._key_ask_at = True, 0.0
 
     def can_store(self) -> bool:
         """Whether the spool takes batches now, as far as one can tell."""
@@ -139,7 +143,9 @@ class BulkLane(SendingLane):
         return core.held_bytes * 2 > options.queue_bytes_max or core.held_events * 2 > options.queue_events_max
 
     def _key_wanted(self, now: float) -> bool:
-        if self._spool is None or not self._reached or self.away_since is not None or now < self._key_ask_at:
+        if self._spool is None or self.away_since is not None or now < self._key_ask_at:
+            return False
+        if not (self._reached or self.is_eager):
             return False
         return self._key is None or time.time() >= self._key.seal_until_s
 
@@ -160,7 +166,7 @@ class BulkLane(SendingLane):
                     times.append(max(due, store_at, self.away_since + self.engine.options.spool_after_ms / 1_000))
                 elif filled and self._crowded():
                     times.append(max(due, store_at))
-            if self._reached and self._key is None:
+            if (self._reached or self.is_eager) and self._key is None:
                 times.append(self._key_ask_at)
         return max(WAIT_LEAST_S, min(times) - now)
 

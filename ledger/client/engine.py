@@ -261,6 +261,13 @@ class Engine:
         """Whether the last calls for ordinary events failed, as far as is known without a lock."""
         return self._bulk.away_since is not None
 
+    def prepare_spool(self) -> None:
+        """Gets the spool ready before the first event."""
+        with self.gate:
+            self._bulk.is_eager = True
+            self._start(Lane.BULK)
+            self.gate.notify()
+
     @property
     def can_spool(self) -> bool:
         """Whether the spool takes events now, as far as is known without a lock."""

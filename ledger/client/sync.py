@@ -107,6 +107,11 @@ class Client:
         """Whether the gateway is away: the last call for ordinary events failed, and none succeeded since."""
         return self._engine.is_away
 
+    def prepare_spool(self) -> None:
+        """Asks the gateway for the spool's key now, in the background, not only once it answered an event: so that the
+        first events already find a place when it is away. Without a spool nothing happens."""
+        self._engine.prepare_spool()
+
     @property
     def can_spool(self) -> bool:
         """Whether events would find a place in the spool: there is one, with room, and a gateway's key to seal to."""

@@ -88,16 +88,24 @@ class Said:
     span_id: bytes = b""
 
 
+NOTHING_SAID = Said()
+_FIRST_LETTERS = (b"x", b"X", b"t", b"T")
+
+
 def said_by(headers: Iterable[tuple[bytes, bytes]]) -> Said:
     """What header fields say. `WrongField` when one of ours is wrong."""
     own: dict[str, str] = {}
     trace: tuple[bytes, bytes] = (b"", b"")
     for raw_name, raw_value in headers:
+        if raw_name[:1] not in _FIRST_LETTERS:
+            continue
         name = raw_name.decode("latin-1").lower()
         if name == "traceparent":
             trace = _trace(raw_value.decode("latin-1").strip())
         elif name.startswith(OWN):
             _take(own, name, raw_value)
+    if not own and not trace[0]:
+        return NOTHING_SAID
     agent, _, version = own.get("agent", "").partition("@")
     data_class = own.get("class", UNCLASSIFIED)
     if data_class not in (*CLASSES, UNCLASSIFIED):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import Any, Literal
 
 from ledger.proxy.callers import Said, Who
 from ledger.proxy.deciding import Decision
@@ -35,6 +37,50 @@ class Call:
         """What leaves for the vendor."""
         return self.decision.body
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Flat, which is written ten times as fast; without tokens and paths, which no recorder needs."""
+        parts = (_UPSTREAM(self.upstream), _ROUTE(self.route), _SAID(self.said), _WHO(self.who))
+        return _remade, (self.event_id, self.began_ms, self.began_s, *parts, _DECISION(self.decision), self.has_start)
+
+
+_KEPT_BACK = {Said: ("token", "user_token"), Upstream: ("ca", "profile")}
+
+
+def _getter(kind: type[Any]) -> Callable[[Any], tuple[Any, ...]]:
+    return attrgetter(*_names(kind))
+
+
+def _names(kind: type[Any]) -> list[str]:
+    return [each.name for each in fields(kind) if each.name not in _KEPT_BACK.get(kind, ())]
+
+
+_UPSTREAM, _ROUTE, _SAID, _WHO, _DECISION = map(_getter, (Upstream, Route, Said, Who, Decision))
+_SAID_NAMES, _UPSTREAM_NAMES = _names(Said), _names(Upstream)
+
+
+def _remade(
+    event_id: bytes,
+    began_ms: int,
+    began_s: float,
+    upstream: tuple[Any, ...],
+    route: tuple[Any, ...],
+    said: tuple[Any, ...],
+    who: tuple[Any, ...],
+    decision: tuple[Any, ...],
+    has_start: bool,
+) -> Call:
+    return Call(
+        event_id,
+        began_ms,
+        began_s,
+        Upstream(**dict(zip(_UPSTREAM_NAMES, upstream, strict=True)), ca=None, profile=""),
+        Route(*route),
+        Said(**dict(zip(_SAID_NAMES, said, strict=True))),
+        Who(*who),
+        Decision(*decision),
+        has_start,
+    )
+
 
 @dataclass(frozen=True, slots=True)
 class End:
@@ -54,3 +100,14 @@ class End:
     first_token_at_s: float | None = None
     error_class: str = ""
     error_text: str = ""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Flat, as a call."""
+        return End, (
+            self.kind,
+            self.at_s,
+            self.answered,
+            self.first_token_at_s,
+            self.error_class,
+            self.error_text,
+        )

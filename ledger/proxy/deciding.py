@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ledger.policy import Policy, Ruling
+from ledger.policy import InFlight, Policy, Ruling
 from ledger.policy.rules import CLASSES
 from ledger.proxy.redacting import Looked, look
 from ledger.redaction.finding import Detector
@@ -26,7 +26,6 @@ from ledger.redaction.numbering import Numbering
 from ledger.redaction.redactor import Redactor
 
 KIND = "request"
-Verdict = Literal["allow", "redact", "refuse"]
 Reason = Literal["", "vendor", "in_flight", "not_readable"]
 
 WHY: dict[Reason, str] = {
@@ -45,7 +44,7 @@ class Decision:
     `detected`: the class found, "" where nobody looked or nothing was found.
     """
 
-    verdict: Verdict
+    verdict: InFlight
     policy: str
     rule: str
     reason: Reason

@@ -21,12 +21,11 @@ from ledger.proxy.deciding import Decider
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 2.0
 Stamp = tuple[int, int, int, int]
 
 
 class Governing:
-    """`load` first; `current` is then what governs, and `run` keeps it up to date. `taken(identity, ok)` is told."""
+    """`load` first; `current` is then what governs, and `look` takes a changed file. `taken(identity, ok)` is told."""
 
     def __init__(self, path: Path, taken: Callable[[str, bool], None]) -> None:
         self._path = path
@@ -53,12 +52,6 @@ class Governing:
             )
         self._decider, self._stamp = Decider(policy), stamp
         self._taken(policy.identity, True)
-
-    async def run(self) -> None:
-        """Takes each change of the file, for ever."""
-        while True:
-            await asyncio.sleep(LOOK_EVERY_S)
-            await self.look()
 
     async def look(self) -> None:
         """Takes the file if it was changed."""

@@ -34,7 +34,7 @@ from ledger.proxy.calls import Call, End
 from ledger.proxy.deciding import WHY, Decision, Looking, Question
 from ledger.proxy.forwarding import Upstreams
 from ledger.proxy.governing import Governing
-from ledger.proxy.headers import lower_case, sent_on
+from ledger.proxy.headers import Fields, by_name, read_fields, sent_on
 from ledger.proxy.metrics import ProxyMetrics
 from ledger.proxy.passing import Passage, Passing
 from ledger.proxy.recording import Recording
@@ -124,7 +124,8 @@ class Handler:
         self._bytes += len(passage.body)
         self._check_load(0)
         received_s = time.monotonic()
-        headers = lower_case(request.raw_headers)
+        given = read_fields(request.raw_headers)
+        headers = by_name(given)
         who = await self._who(request, said, headers)
         encoding = headers.get("content-encoding", "")
         plain = opened(passage.body, encoding, self._config.body_bytes_max)
@@ -150,7 +151,7 @@ class Handler:
             self._parts.recording.begun(call)
         self._parts.metrics.recorded(passage.state)
         outgoing = decision.body if decision.verdict == "redact" else passage.body
-        fields = self._fields(request, target, redacted=decision.verdict == "redact", length=len(outgoing))
+        fields = self._fields(given, headers, target, redacted=decision.verdict == "redact", length=len(outgoing))
         await self._sign(target, request.method, fields, outgoing)
         self._parts.metrics.left(time.monotonic() - received_s)
         return await self._passing.forward(request, passage, target, fields, outgoing)
@@ -243,9 +244,11 @@ class Handler:
         self._parts.metrics.recorded("no")
         raise OwnAnswer(503, why, "the ledger did not take the record of this call, which therefore was not sent")
 
-    def _fields(self, request: web.BaseRequest, target: Target, *, redacted: bool, length: int) -> CIMultiDict[str]:
-        anew = target.upstream.name in self._parts.signers and not _has_own_key(request)
-        fields = sent_on(request.raw_headers, signed_anew=anew, narrow=True)
+    def _fields(
+        self, given: Fields, headers: dict[str, str], target: Target, *, redacted: bool, length: int
+    ) -> CIMultiDict[str]:
+        anew = target.upstream.name in self._parts.signers and not _has_own_key(headers)
+        fields = sent_on(given, signed_anew=anew, narrow=True)
         if redacted:
             fields.popall("Content-Encoding", None)
             fields.popall("Content-MD5", None)
@@ -270,12 +273,13 @@ class Handler:
         if policy == "refuse" or (policy == "read" and request.method not in READING):
             self._parts.metrics.refused("path")
             raise OwnAnswer(403, "unknown_path", "this path is of no format that the proxy can record, and is refused")
-        headers = lower_case(request.raw_headers)
+        given = read_fields(request.raw_headers)
+        headers = by_name(given)
         await self._who(request, said, headers)
         passage.body = await body_of(request, self._config.body_bytes_max)
         self._bytes += len(passage.body)
-        anew = target.upstream.name in self._parts.signers and not _has_own_key(request)
-        fields = sent_on(request.raw_headers, signed_anew=anew, narrow=False)
+        anew = target.upstream.name in self._parts.signers and not _has_own_key(headers)
+        fields = sent_on(given, signed_anew=anew, narrow=False)
         if passage.body or "content-length" in headers:
             fields["Content-Length"] = str(len(passage.body))
         await self._sign(target, request.method, fields, passage.body)
@@ -291,9 +295,9 @@ def _identity_answer(error: LedgerError) -> OwnAnswer:
     return OwnAnswer(503, "identity", "who calls can't be told now; try again")
 
 
-def _has_own_key(request: web.BaseRequest) -> bool:
+def _has_own_key(headers: dict[str, str]) -> bool:
     """Whether a request to Bedrock brings an API key of the caller's own."""
-    return request.headers.get("authorization", "").lower().startswith("bearer ")
+    return headers.get("authorization", "").lower().startswith("bearer ")
 
 
 def _certificate(request: web.BaseRequest) -> bytes | None:

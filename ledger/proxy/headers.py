@@ -7,7 +7,8 @@ trailer, transfer-encoding, upgrade) and whatever `connection` names. A request 
 - everything that begins with `x-ledger-`: it is for the ledger, and no vendor's business.
 
 It gains `via`. Of `accept-encoding` what can be read here stays (gzip, deflate): an answer in another encoding could be
-passed on, and not recorded. All other fields, their order, their spelling and their repetition, stay as they came.
+passed on, and not recorded. All other fields, their order, their spelling and their repetition, stay as they came (a
+request's repeated field takes the spelling of its first).
 
 Trailer fields are not passed on: a recipient may drop them (RFC 9110, 6.5.1), no vendor sends any, and without `te` a
 sender must not expect anybody to see them. A field that is no UTF-8 is not passed on either.
@@ -15,7 +16,7 @@ sender must not expect anybody to see them. A field that is no UTF-8 is not pass
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from multidict import CIMultiDict
 
@@ -38,56 +39,54 @@ VIA = "1.1 audit-ledger"
 _NOT_SENT = HOP_BY_HOP | {"host", "expect", "content-length"}
 _SIGNATURE = frozenset({"authorization", "x-amz-date", "x-amz-security-token", "x-amz-content-sha256"})
 Raw = Iterable[tuple[bytes, bytes]]
+Fields = list[tuple[str, str, str]]
+"""Name in small letters, name as it came, value."""
 
 
-def named_by_connection(headers: Raw) -> frozenset[str]:
-    """The fields that `connection` says are for this hop."""
-    found: set[str] = set()
-    for name, value in headers:
-        if name.lower() == b"connection":
-            found.update(each.strip().lower() for each in value.decode("latin-1").split(","))
-    return frozenset(found)
+def read_fields(headers: Raw) -> Fields:
+    """The fields as text, which is written again as the same bytes."""
+    found: Fields = []
+    for raw_name, raw_value in headers:
+        try:
+            name = raw_name.decode("utf-8")
+            found.append((name.lower(), name, raw_value.decode("utf-8")))
+        except UnicodeDecodeError:
+            continue
+    return found
 
 
-def sent_on(headers: Raw, *, signed_anew: bool, narrow: bool) -> CIMultiDict[str]:
+def sent_on(fields: Fields, *, signed_anew: bool, narrow: bool) -> CIMultiDict[str]:
     """A request's fields as they go to the upstream. `narrow`: only encodings that can be read here are accepted."""
-    headers = list(headers)
-    left_out = _NOT_SENT | named_by_connection(headers) | (_SIGNATURE if signed_anew else frozenset())
+    left_out = _left_out(fields, _NOT_SENT | _SIGNATURE if signed_anew else _NOT_SENT)
     found: CIMultiDict[str] = CIMultiDict()
-    for name, value in _texts(headers):
-        lower = name.lower()
+    spelled: dict[str, str] = {}
+    for lower, name, value in fields:
         if lower in left_out or lower.startswith(OWN):
             continue
-        if narrow and lower == "accept-encoding":
-            value = _readable(value)
-        found.add(name, value)
+        # aiohttp takes a repeated field in another spelling for one that replaces the first.
+        name = spelled.setdefault(lower, name)
+        found.add(name, _readable(value) if narrow and lower == "accept-encoding" else value)
     found.add("Via", VIA)
     return found
 
 
-def passed_back(headers: Raw) -> CIMultiDict[str]:
+def passed_back(fields: Fields) -> CIMultiDict[str]:
     """An answer's fields as they go to the caller."""
-    headers = list(headers)
-    left_out = HOP_BY_HOP | named_by_connection(headers)
-    found: CIMultiDict[str] = CIMultiDict()
-    for name, value in _texts(headers):
-        if name.lower() not in left_out:
-            found.add(name, value)
-    return found
+    left_out = _left_out(fields, HOP_BY_HOP)
+    return CIMultiDict((name, value) for lower, name, value in fields if lower not in left_out)
 
 
-def lower_case(headers: Raw) -> dict[str, str]:
+def by_name(fields: Fields) -> dict[str, str]:
     """The fields by name in small letters; of a repeated one the last."""
-    return {name.lower(): value for name, value in _texts(headers)}
+    return {lower: value for lower, _, value in fields}
 
 
-def _texts(headers: Raw) -> Iterator[tuple[str, str]]:
-    """The fields as text, which is written again as the same bytes."""
-    for name, value in headers:
-        try:
-            yield name.decode("utf-8"), value.decode("utf-8")
-        except UnicodeDecodeError:
-            continue
+def _left_out(fields: Fields, always: frozenset[str]) -> frozenset[str]:
+    """With what `connection` says is for this hop."""
+    named = [value for lower, _, value in fields if lower == "connection"]
+    if not named:
+        return always
+    return always.union(each.strip().lower() for value in named for each in value.split(","))
 
 
 def _readable(value: str) -> str:

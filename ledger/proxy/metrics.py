@@ -10,7 +10,8 @@ from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from ledger.proxy.recording_frames import State
+from ledger.policy.rules import IN_FLIGHT, InFlight
+from ledger.proxy.recording_frames import STATES, State
 
 Refusal = Literal[
     "policy", "identity", "field", "path", "size", "overload", "ledger", "websocket", "upgrade", "credentials"
@@ -34,6 +35,10 @@ class ProxyMetrics:
         self._decided = self._counter("decisions", "Decisions of the policy.", "verdict")
         self._states = self._counter("recorded", "Calls by how their record stood when the answer began.", "state")
         self._faults = self._counter("faults", "Faults of the proxy itself: each stands in the log under its id.")
+        # Asked for with every call: looked up once.
+        self._ended: dict[tuple[str, str, int], Counter] = {}
+        self._verdicts = {each: self._decided.labels(each) for each in IN_FLIGHT}
+        self._by_state = {each: self._states.labels(each) for each in STATES}
         self._call_s = self._histogram("call_seconds", "Time from a call to its end.", _LATENCIES_S)
         self._before_s = self._histogram("before_seconds", "Time from a whole request to its leaving.", _OVERHEAD_S)
         self._policy = Gauge(f"{_PREFIX}_policy_info", "The policy.", ["policy"], registry=self.registry)
@@ -53,7 +58,11 @@ class ProxyMetrics:
 
     def ended(self, upstream: str, end: str, status: int | None, seconds: float) -> None:
         """A call ended."""
-        self._calls.labels(upstream, end, "none" if status is None else f"{status // 100}xx").inc()
+        key = (upstream, end, 0 if status is None else status // 100)
+        child = self._ended.get(key)
+        if child is None:
+            child = self._ended[key] = self._calls.labels(upstream, end, f"{key[2]}xx" if key[2] else "none")
+        child.inc()
         self._call_s.observe(seconds)
 
     def left(self, seconds: float) -> None:
@@ -68,13 +77,13 @@ class ProxyMetrics:
         """A call was passed on that has no record."""
         self._unrecorded.labels(upstream).inc()
 
-    def decided(self, verdict: str) -> None:
+    def decided(self, verdict: InFlight) -> None:
         """The policy decided."""
-        self._decided.labels(verdict).inc()
+        self._verdicts[verdict].inc()
 
     def recorded(self, state: State) -> None:
         """How the record of a call stood."""
-        self._states.labels(state).inc()
+        self._by_state[state].inc()
 
     def fault(self) -> None:
         """A fault of ours was reported."""

@@ -17,7 +17,7 @@ from multidict import CIMultiDict
 from ledger.proxy.answers import OwnAnswer
 from ledger.proxy.calls import Call, End
 from ledger.proxy.forwarding import Passed, Upstreams, failure_of
-from ledger.proxy.headers import OWN, lower_case, passed_back
+from ledger.proxy.headers import OWN, by_name, passed_back, read_fields
 from ledger.proxy.metrics import ProxyMetrics
 from ledger.proxy.recording import Recording, Tape
 from ledger.proxy.recording_frames import State
@@ -91,14 +91,15 @@ class Passing:
             self._ended(passage, replace(end, at_s=time.monotonic()), whole=whole)
 
     async def _exchange(
-        self, request: web.BaseRequest, passage: Passage, target: Target, fields: CIMultiDict[str], body: bytes
+        self, request: web.BaseRequest, passage: Passage, target: Target, sent: CIMultiDict[str], body: bytes
     ) -> web.StreamResponse:
-        answer = await self._outgoing.send(target.upstream, request.method, target.url, fields, body)
+        answer = await self._outgoing.send(target.upstream, request.method, target.url, sent, body)
         try:
             passage.status = answer.status
+            fields = read_fields(answer.raw_headers)
             if passage.call is not None:
-                passage.tape = self._recording.tape(passage.call, answer.status, lower_case(answer.raw_headers))
-            back = passed_back(answer.raw_headers)
+                passage.tape = self._recording.tape(passage.call, answer.status, by_name(fields))
+            back = passed_back(fields)
             back.update(passage.own_headers)
             response = Passed(status=answer.status, reason=answer.reason, headers=back)
             await response.prepare(request)

@@ -63,6 +63,8 @@ class Publisher(Protocol):
     @property
     def can_spool(self) -> bool: ...
 
+    def prepare_spool(self) -> None: ...
+
     def emit(self, event: pb.Event) -> bytes | None: ...
 
     def start_durable(self, event: pb.Event) -> Waiter: ...
@@ -110,6 +112,8 @@ class Recorder:
         self._counts: Counter[str] = Counter()
         self._lost: dict[str, int] = {}
         self._lock = threading.Lock()
+        for each in self._clients():
+            each.prepare_spool()
 
     # --- what the proxy says ----------------------------------------------------------------------------------------
 
@@ -254,6 +258,7 @@ class Recorder:
             if lost > self._lost.get(tenant, 0):
                 log.error("records are being lost: %d events of a tenant so far; is the spool full?", lost)
             self._lost[tenant] = lost
+        counts["spool_ready"] = float(all(each.can_spool for each in self._clients()))
         return Standing(states, {**counts, **{f"ledger_{name}": float(totals[name]) for name in CLIENT_COUNTS}})
 
     def _state(self, publisher: Publisher, stats: ClientStats, losing: bool) -> State:

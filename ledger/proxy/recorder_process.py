@@ -9,6 +9,7 @@ to say would be lost.
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import socket
 import sys
@@ -36,6 +37,7 @@ CLOSE_TIMEOUT_S = 10.0
 BUFFER_BYTES = 1024 * 1024
 SPOOL_AFTER_MS = 200
 RPC_TIMEOUT_MS = 5_000
+NICENESS = 5
 
 
 def record(connection: socket.socket) -> bool:
@@ -121,6 +123,8 @@ def main() -> int:
     """The exit code."""
     for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(each, signal.SIG_IGN)
+    # Where processors are scarce, streams go before their record.
+    os.nice(NICENESS)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     return 0 if record(socket.socket(fileno=int(sys.argv[1]))) else 1
 

@@ -13,7 +13,7 @@ import pickle
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 from ledger.config import ProxyConfig
 from ledger.proxy.admitting import Secret
@@ -21,6 +21,7 @@ from ledger.proxy.calls import Call, End
 
 LENGTH = struct.Struct(">I")
 State = Literal["yes", "spooled", "no"]
+STATES: tuple[State, ...] = ("yes", "spooled", "no")
 Pieces = list[tuple[bytes, float]]
 """Bytes of an answer, and when they came, by the monotonic clock."""
 
@@ -56,6 +57,10 @@ class Head:
     status: int
     headers: Mapping[str, str]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Flat, as a call."""
+        return Head, (self.call, self.status, self.headers)
+
 
 @dataclass(frozen=True, slots=True)
 class More:
@@ -64,6 +69,10 @@ class More:
     event_id: bytes
     head: Head | None
     pieces: Pieces
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Flat, as a call."""
+        return More, (self.event_id, self.head, self.pieces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +84,10 @@ class Ended:
     head: Head | None = None
     pieces: Pieces = field(default_factory=list)
     whole: bool = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Flat, as a call."""
+        return Ended, (self.call, self.end, self.head, self.pieces, self.whole)
 
 
 @dataclass(frozen=True, slots=True)

@@ -224,6 +224,7 @@ def _watch(handler: Handler, parts: Parts) -> None:
         ("fields_mended", "Fields cut, replaced or left out so that an event could be taken."),
         ("records_lost", "Records that could not be made, or were refused for good."),
         ("faults", "Faults of the recorder itself: each stands in the log under its id."),
+        ("spool_ready", "1: records would find a place in the spool."),
         ("ledger_spool_bytes", "Bytes in the spool."),
         ("ledger_queued_events", "Events that wait for the ledger in memory."),
         ("ledger_accepted", "Events that the ledger took."),

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 from urllib.parse import unquote
 
@@ -41,6 +42,9 @@ FormatName = Literal[
     "bedrock.invoke",
     "json",
 ]
+
+
+PATHS_REMEMBERED = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,7 @@ _PLACE = re.compile(r"/projects/([^/]+)(?:/locations/([^/]+))?/")
 _BEDROCK = re.compile(r"/model/(.+)/([a-z-]+)/?\Z")
 
 
+@lru_cache(PATHS_REMEMBERED)
 def route_of(method: str, path: str) -> Route | None:
     """What a request to this path (as it stands in the request, without its query) is; None where it is not known."""
     if method != "POST":

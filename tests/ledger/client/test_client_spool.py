@@ -296,3 +296,15 @@ def test_a_durable_event_waits_for_no_backlog_in_the_spool(gateway: ScriptedGate
     gateway.script.clear()
     assert client.flush(10)
     assert sorted(gateway.sequences) == [1, 2, 3, 4, 5]
+
+
+def test_a_spool_made_ready_takes_the_first_events(spooling: Make, gateway: ScriptedGateway) -> None:
+    """With `prepare_spool` the key is there before any event, and the first ones find a place in the spool."""
+    client = spooling()
+    client.prepare_spool()
+    wait_until(lambda: client.can_spool)
+    gateway.stop()
+    client.emit(asks("first"))
+    wait_until(lambda: client.stats().spooled_events == 1)
+    gateway.start()
+    gateway.await_accepted(1)

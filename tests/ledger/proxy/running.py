@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from ledger.config import ProxyConfig
 from ledger.proxy.recording import ThreadWorker
@@ -67,6 +68,22 @@ class Running:
         found = self.events(count)
         assert len(found) == count, found
         return found[-1]
+
+    def event_of(self, event_id: str, timeout_s: float = 15) -> pb.Event:
+        """The event with this id, as `x-ledger-event` writes it, once it is there."""
+        wanted = UUID(event_id).bytes
+        wait_until(lambda: any(each.event_id == wanted for each in self.gateway.accepted), timeout_s)
+        return next(each for each in self.gateway.accepted if each.event_id == wanted)
+
+    def operation_of(self, event_id: str, count: int, timeout_s: float = 15) -> list[pb.Event]:
+        """The events of the operation that begins with this one, once there are so many."""
+        wanted = UUID(event_id).bytes
+
+        def found() -> list[pb.Event]:
+            return [each for each in self.gateway.accepted if each.operation_id == wanted]
+
+        wait_until(lambda: len(found()) >= count, timeout_s)
+        return found()
 
     def _own(self) -> list[pb.Event]:
         return [each for each in self.gateway.accepted if each.WhichOneof("body") != "operation"]
