@@ -6,7 +6,8 @@ place behind a valid receipt, its value is an EventRecord, its payload hashes to
 says (event id, submission digest and key id, received time) and names the receipt's tenant and shard, and when its
 stored contents are exactly those whose digests the payload holds.
 
-Everything else goes to quarantine with a reason, and is never skipped. Two cases halt the partition instead:
+Everything else goes to quarantine with a reason, and is never skipped. Of a tenant that is deleted nothing is taken any
+more: its batches go there as one each, and their bytes are not kept. Two cases halt the partition instead:
 `UnknownSchema` (a newer gateway's events are not garbage), and an I/O error.
 
 The work is done in columns; records are looked at one by one only where a column check fails.
@@ -42,13 +43,22 @@ DECODE_THREADS = 2
 FindLog = Callable[[str], TenantLog | None]
 """A log by its origin; None when there is none."""
 
+HasEnded = Callable[[TenantLog], bool]
+"""Whether a log takes nothing any more, because its tenant is deleted."""
+
+TENANT_DELETED = "tenant-deleted"
+
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """A record that was not admitted, and why (a name, no content)."""
+    """A record that was not admitted, and why (a name, no content).
+
+    `events`: how many records behind it share its fate and have no finding of their own.
+    """
 
     stored: StoredRecord
     reason: str
+    events: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +113,19 @@ class _Candidates:
 class Admission:
     """Admits the events of one partition."""
 
-    def __init__(self, partition: int, incarnation: bytes, trust: Callable[[], TrustedKeys], find_log: FindLog) -> None:
+    def __init__(
+        self,
+        partition: int,
+        incarnation: bytes,
+        trust: Callable[[], TrustedKeys],
+        find_log: FindLog,
+        has_ended: HasEnded = lambda log: False,
+    ) -> None:
         self._partition = partition
         self._incarnation = incarnation
         self._trust = trust
         self._find_log = find_log
+        self._has_ended = has_ended
 
     def admit(self, stretch: Stretch) -> Admitted:
         """Checks a stretch. `UnknownSchema` halts; nothing else about a record's bytes does."""
@@ -120,6 +138,9 @@ class Admission:
         entries: list[np.ndarray] = [np.empty(0, ENTRY)]
         for batch in stretch.batches:
             log, reason = self._check_receipt(batch)
+            if reason == TENANT_DELETED:
+                quarantined.append(Quarantined(batch.record, reason, len(batch.events)))
+                continue
             if log is None:
                 quarantined.append(Quarantined(batch.record, reason))
                 quarantined += [Quarantined(stored, reason) for stored in batch.events]
@@ -161,6 +182,8 @@ class Admission:
             return None, "unknown-log"
         if log.partition != self._partition:
             return None, "wrong-partition"
+        if self._has_ended(log):
+            return None, TENANT_DELETED
         return log, ""
 
 

@@ -170,8 +170,8 @@ def compact(home: Path, tenant: str | None, rows_least: int, grace_s: int, as_js
     """Rewrite sealed rows into large files sorted by subject, and propose them as placements.
 
     The sealer checks each proposal and commits it with its next round. Leaves, proofs and checkpoints stay as they are.
-    Contents whose keys an erasure or expiry destroyed are left out. Files of contents that earlier placements replaced
-    are removed once nobody can be reading them any more.
+    Contents whose keys an erasure or expiry destroyed are left out. Files of contents that earlier placements replaced,
+    and files with rows of deleted tenants, are removed once nobody can be reading them any more.
 
     \b
     Examples:
@@ -216,4 +216,4 @@ def compact(home: Path, tenant: str | None, rows_least: int, grace_s: int, as_js
     else:
         click.echo("nothing to compact")
     if files:
-        click.echo(f"{len(files)} superseded files of contents removed", err=True)
+        click.echo(f"{len(files)} superseded files removed", err=True)

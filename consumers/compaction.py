@@ -29,7 +29,7 @@ from ledger.segments import names
 from ledger.segments.history import History
 from ledger.segments.holdings import HeldFile, Holdings, LogHoldings
 from ledger.segments.objects import FileStore
-from ledger.segments.placement import NO_PLACEMENT, PLACEMENT, PlacedFile, Placement
+from ledger.segments.placement import NO_PLACEMENT, PlacedFile, Placement, encode_placement
 from ledger.segments.round import CONTENTS, EVENTS
 from ledger.segments.rows import CONTENTS_SCHEMA, ROW_GROUP_ROWS, to_parquet
 from ledger.trust import TrustedKeys
@@ -79,7 +79,8 @@ class Compactor:
         holdings = Holdings(self._history)
         holdings.refresh()
         self._history.check_contiguous()
-        wanted = sorted(holdings.logs) if log_ids is None else [each for each in log_ids if each in holdings.logs]
+        chosen = sorted(holdings.logs) if log_ids is None else [each for each in log_ids if each in holdings.logs]
+        wanted = [each for each in chosen if not holdings.logs[each].is_deleted]
         done = []
         for log_id in wanted:
             compacted = self._compact(log_id, holdings.logs[log_id], holdings.state.head(log_id).placement)
@@ -110,7 +111,7 @@ class Compactor:
             removed=removed,
         )
         check_placement(self._store, log, placement)
-        data = PLACEMENT.encode(placement)
+        data = encode_placement(placement)
         digest = sha256(data).digest()
         self._store.put(names.placement_name(self._partition, digest), data)
         self._proposals.propose(digest)

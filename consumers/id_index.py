@@ -89,6 +89,22 @@ class IdIndex:
                 run.path.unlink(missing_ok=True)
         self._runs = []
 
+    def forget(self, log_ids: Iterable[bytes]) -> int:
+        """Drops what is remembered of these logs, to which nothing is added any more; how many rows that were."""
+        prefixes = [np.frombuffer(log_id[:16], np.uint8) for log_id in log_ids]
+        dropped = 0
+        for at, run in enumerate(self._runs if prefixes else ()):
+            logs = np.ascontiguousarray(run.seen["log"]).view(np.uint8).reshape(-1, 16)
+            gone = np.zeros(len(logs), bool)
+            for prefix in prefixes:
+                gone |= (logs == prefix).all(axis=1)
+            if gone.any():
+                dropped += int(gone.sum())
+                with _storage():
+                    _write(run.path, run.first, run.end, [run.high[~gone], run.low[~gone], run.seen[~gone]])
+                    self._runs[at] = self._read_back(run.path)
+        return dropped
+
     def add(self, round_number: int, rows: SeenRows) -> None:
         """Adds the events of the next round; a round without events too."""
         if round_number != self.covered:
@@ -121,6 +137,10 @@ class IdIndex:
         order = np.lexsort((low, high))
         path = self._folder / f"{first:012d}-{end:012d}.ids"
         _write(path, first, end, [high[order], low[order], seen[order]])
+        return self._read_back(path)
+
+    @staticmethod
+    def _read_back(path: Path) -> _Run:
         run = _open(path)
         if run is None:
             raise Unavailable(f"id index: {path.name} could not be read back")

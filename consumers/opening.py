@@ -45,6 +45,7 @@ def parts(config: LedgerConfig, keys: OpenKeys, log: EventLog, partition: int) -
         signer=CurrentSigner(keys.store, "ledger", ledger_key_name(config.ledger.name), trust),
         index=IdIndex(config.ledger.derived / "ids" / f"{partition:04d}"),
         build=__version__,
+        has_ended=keys.tenants.has_ended,
     )
 
 

@@ -2,7 +2,8 @@
 
 A proposal is an empty object `partitions/<pppp>/proposals/<digest>` beside the placement it names. The sealer takes a
 proposal only after it has checked it as `ledger.segments.placement` demands: descent, size, and that its new files hold
-exactly the rows and contents of the files they replace. At most one placement of a log goes into a round.
+exactly the rows and contents of the files they replace. At most one placement of a log goes into a round. A deletion is
+proposed in the same way; the ledger's signature under its final statement is the order to delete.
 
 A proposal that was committed or can never be (another one was faster) is settled: its marker is removed. One that fails
 the check is left for fsck to name, and never taken.
@@ -25,11 +26,6 @@ from ledger.trust import TrustedKeys
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
-def proposal_name(partition: int, digest: bytes) -> str:
-    """The marker of a proposal."""
-    return f"{names.partition_folder(partition, 'proposals')}/{digest.hex()}"
-
-
 class Proposals:
     """The open proposals of one partition."""
 
@@ -40,7 +36,7 @@ class Proposals:
 
     def propose(self, digest: bytes) -> None:
         """Marks a placement that is already written as proposed."""
-        self._store.put(proposal_name(self._partition, digest), b"")
+        self._store.put(names.proposal_name(self._partition, digest), b"")
 
     def pending(self) -> list[bytes]:
         """The digests proposed, sorted; what is no digest is passed over."""
@@ -65,13 +61,14 @@ class Proposals:
                 continue
             head = state.head(placement.log_id)
             if placement.sequence_number <= head.placement_number:
-                self._store.remove(proposal_name(self._partition, digest))
+                self._store.remove(names.proposal_name(self._partition, digest))
                 continue
             if placement.log_id in accepted:
                 continue
             try:
                 state.copy().apply_placement(placement, digest)
-                check_placement(self._store, holdings.logs[placement.log_id], placement)
+                if not placement.is_deletion:
+                    check_placement(self._store, holdings.logs[placement.log_id], placement)
             except (IntegrityError, KeyError):
                 self._refused.add(digest)
                 continue
@@ -81,4 +78,4 @@ class Proposals:
     def settle(self, committed: tuple[tuple[bytes, Placement], ...]) -> None:
         """Removes the markers of what a round just committed."""
         for digest, _ in committed:
-            self._store.remove(proposal_name(self._partition, digest))
+            self._store.remove(names.proposal_name(self._partition, digest))

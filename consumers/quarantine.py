@@ -3,13 +3,15 @@
 The record as it was found (key, headers, value) is the finding's content, encrypted like any other: it may hold
 anything. In clear stand the reason, as rule `quarantine.<reason>`, and the place, as correlation id `offset:<n>`. The
 system log's leaves have no receipt; the signed round vouches for them.
+
+What came for a tenant that is deleted is not kept, here least of all: the finding says that it came, and how much.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from consumers.admission import Quarantined
+from consumers.admission import TENANT_DELETED, Quarantined
 from ledger.canonical import blob, structure
 from ledger.client.ids import derived_event_id
 from ledger.keys.provider import KeyProvider
@@ -78,5 +80,8 @@ def _finding(quarantined: Quarantined, system_log: TenantLog, sealed_at_us: int)
     event.finding.rule_version = "1"
     event.finding.severity = pb.SEVERITY_HIGH
     event.finding.status = pb.FINDING_STATUS_OPEN
-    event.finding.note.data = QUARANTINED_RECORD.encode(quarantined.stored.record)
+    if quarantined.reason == TENANT_DELETED:
+        event.finding.note.text = f"a receipt and {quarantined.events} events behind it, not kept"
+    else:
+        event.finding.note.data = QUARANTINED_RECORD.encode(quarantined.stored.record)
     return event

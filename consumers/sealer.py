@@ -68,7 +68,10 @@ class SealerLimits:
 
 @dataclass(frozen=True, slots=True)
 class SealerParts:
-    """What a sealer works with. `trust` and the logs are asked anew each time: keys and tenants come while it runs."""
+    """What a sealer works with. `trust` and the logs are asked anew each time: keys and tenants come while it runs.
+
+    `has_ended`: whether nothing of a tenant is taken any more: it is being deleted and its last event is sealed.
+    """
 
     store: FileStore
     log: EventLog
@@ -83,6 +86,7 @@ class SealerParts:
     index: IdIndex
     build: str
     clock_us: Callable[[], int] = now_us
+    has_ended: Callable[[str], bool] = lambda tenant: False
 
 
 def check_signer(parts: SealerParts, at_us: int) -> None:
@@ -129,7 +133,7 @@ class PartitionSealer:
         self.partition = parts.logs.partition
         self.state = PartitionState(self.partition)
         self._reader = StretchReader(parts.log, self.partition)
-        self._admission = Admission(self.partition, parts.incarnation, parts.trust, parts.find_log)
+        self._admission = Admission(self.partition, parts.incarnation, parts.trust, parts.find_log, self._has_ended)
         self._publication = Publication(parts.store, parts.signer, limits.row_group_rows)
         self._proposals = Proposals(parts.store, self.partition)
         self._published_s = time.monotonic()
@@ -193,6 +197,7 @@ class PartitionSealer:
                 f"{parts.incarnation.hex()}; only a new-epoch round ordered by an operator goes on"
             )
         self.state = state
+        self._parts.index.forget(log_id for log_id, head in state.logs.items() if head.is_deleted)
         if newest is not None:
             self._remember(newest.round.number)
         if newest is not None and not parts.store.exists(names.checkpoints_name(self.partition, newest.round.number)):
@@ -227,6 +232,7 @@ class PartitionSealer:
         self._remember(number)
         self._parts.index.add(number, plan.draft.seen if plan.draft else no_identities())
         statements = plan.draft.statements if plan.draft else ()
+        self._parts.index.forget(placement.log_id for _, placement in plan.placements if placement.is_deletion)
         self._sign_checkpoints(published, [statement.log_id for statement in statements])
         self._proposals.settle(plan.placements)
         return RoundOutcome(
@@ -241,6 +247,9 @@ class PartitionSealer:
             placements=len(plan.placements),
             bytes=published.bytes,
         )
+
+    def _has_ended(self, log: TenantLog) -> bool:
+        return self.state.head(log.log_id).is_deleted or self._parts.has_ended(log.tenant)
 
     def _remember(self, number: int) -> None:
         self._parts.newest.advance(self.partition, NewestRound(number, self.state.previous))

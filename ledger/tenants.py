@@ -6,6 +6,9 @@
   made (the one with the fewest logs, the lowest of several) and recorded: a record elsewhere is a finding.
 - Its checkpoint origin is `<ledger name>/log/<log id in hex>`. A partition's rounds are a log too, of origin
   `<ledger name>/rounds/<partition>`; it needs no secret id, for it tells nothing of any tenant.
+- A tenant is *open*, until it is deleted (`ledger.deletion`): *closing* (no event of anybody else is taken any more),
+  *ended* (its last event is sealed, none is taken at all), *deleted*. Its name is never given again, and its logs stay
+  known: what is said of them must not come to mean others.
 - Names are `[a-z0-9][a-z0-9._-]{0,62}`. Reserved, made by `initialise` and by nothing else: `_org`, for what is
   company-wide, and `_system`, with one log a partition (shard = partition) for what could not be decoded.
 
@@ -13,7 +16,8 @@ The ledger's name is recorded by `initialise`: under another name every origin w
 would verify. The number of partitions is that of `_system`'s logs; it may grow by another `initialise`, never shrink.
 
 What is made here is durable when the call returns. Answers come from memory for at most `CACHE_LEASE_S`, only for what
-exists, so a tenant made by another process is seen at once (and a partition added by one, when the memory is over).
+exists, so a tenant made by another process is seen at once; a partition added by one, or a tenant closed, when the
+memory is over.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from os import urandom
+from typing import Literal, cast
 
 from ledger.errors import IntegrityError, Misconfigured
 from ledger.keys.cache import LeaseCache
@@ -42,6 +47,9 @@ CACHE_LEASE_S = 10.0
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _LEDGER_NAME = "ledger_name"
+_STATE = "tenant_state/"
+
+TenantState = Literal["open", "closing", "ended", "deleted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,7 @@ class Tenant:
     name: str
     created_at: datetime
     logs: tuple[TenantLog, ...]
+    state: TenantState = "open"
 
     def log_of(self, event_id: bytes) -> TenantLog:
         """The log that takes this event."""
@@ -131,6 +140,20 @@ def _check_recorded_name(rows: Rows, ledger_name: str, where: str) -> None:
         )
 
 
+def set_state(rows: Rows, tenant: str, state: TenantState) -> None:
+    """What is known of a tenant's end, within the caller's transaction."""
+    rows.execute(
+        "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (_STATE + tenant, state),
+    )
+
+
+def state_of(rows: Rows, tenant: str) -> TenantState:
+    """The state of a tenant, within the caller's transaction."""
+    found = rows.execute("SELECT value FROM meta WHERE name = ?", (_STATE + tenant,)).fetchone()
+    return "open" if found is None else cast(TenantState, found[0])
+
+
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -184,8 +207,10 @@ class TenantRegistry:
         if not 1 <= shards <= SHARDS_MAX:
             raise Misconfigured(f"tenant {tenant}: expected 1 to {SHARDS_MAX} shards, got {shards}")
         with self._database.write() as rows:
-            if self._read(rows, tenant) is not None:
-                raise Misconfigured(f"tenant {tenant}: exists already; expected a new name")
+            known = self._read(rows, tenant)
+            if known is not None:
+                told = "exists already" if known.state == "open" else "was deleted, or is being; a name is given once"
+                raise Misconfigured(f"tenant {tenant}: {told}; expected a new name")
             self._insert_tenant(rows, tenant)
             for shard in range(shards):
                 self._insert_logs(rows, tenant, [(shard, self._least_loaded(rows))])
@@ -211,6 +236,11 @@ class TenantRegistry:
         with self._database.read() as rows:
             names = rows.execute("SELECT name FROM tenants ORDER BY name").fetchall()
             return tuple(tenant for (name,) in names if (tenant := self._read(rows, name)) is not None)
+
+    def has_ended(self, tenant: str) -> bool:
+        """Whether nothing of this tenant is taken any more."""
+        found = self.get(tenant)
+        return found is not None and found.state in ("ended", "deleted")
 
     def log_by_id(self, log_id: bytes) -> TenantLog | None:
         """The log of this id; None when there is none."""
@@ -248,7 +278,8 @@ class TenantRegistry:
         logs = rows.execute(
             'SELECT log_id, tenant, shard, "partition" FROM tenant_logs WHERE tenant = ? ORDER BY shard', (name,)
         ).fetchall()
-        return Tenant(name, datetime.fromisoformat(found[0]), tuple(self._log(*row) for row in logs))
+        own = tuple(self._log(*row) for row in logs)
+        return Tenant(name, datetime.fromisoformat(found[0]), own, state_of(rows, name))
 
     def _log(self, log_id: bytes, tenant: str, shard: int, partition: int) -> TenantLog:
         return TenantLog(log_id, tenant, shard, partition, log_origin(self.ledger_name, log_id))

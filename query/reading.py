@@ -46,6 +46,10 @@ class UnknownTenant(Rejected):
     """There is no such tenant."""
 
 
+class TenantDeleted(UnknownTenant):
+    """The tenant was deleted, or is being: told to who may ask about it, who alone gets here."""
+
+
 class UnknownEvent(Rejected):
     """No such event is sealed in the tenant, or none was by then: asked rightly, but there is nothing to show."""
 
@@ -88,6 +92,9 @@ class Reading:
         found = sources.tenants.get(tenant)
         if found is None:
             raise UnknownTenant("tenant", "there is no such tenant")
+        if found.state != "open":
+            ended = "was deleted; its final statement says what it held"
+            raise TenantDeleted("tenant", f"{tenant} {ended if found.state == 'deleted' else 'is being deleted'}")
         self.tenant: Tenant = found
         self.known_at = known_at
         self._openable = openable

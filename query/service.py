@@ -177,8 +177,10 @@ class Queries:
         return counts
 
     async def tenants(self) -> tuple[str, ...]:
-        """The names of all tenants."""
-        return await self._in_thread(lambda: tuple(each.name for each in self._sources.tenants.all()))
+        """The names of all tenants there are."""
+        return await self._in_thread(
+            lambda: tuple(each.name for each in self._sources.tenants.all() if each.state == "open")
+        )
 
     async def prove(self, tenant: str, event_id: bytes, reader: Reader) -> Proven:
         """An offline proof for one event. `UnknownEvent` when the tenant has no such event."""

@@ -2,7 +2,7 @@
 
 `LedgerView.refresh` follows the rounds of every partition through `ledger.segments.history`, which checks each one, and
 returns a `Snapshot`: a consistent, immutable picture to answer one question from. What no round vouches for does not
-exist here: files of a crashed sealer, proposals, another ledger's rows.
+exist here: files of a crashed sealer, proposals, another ledger's rows; nor does a log that was deleted.
 
 A log's rows [0, placed size) stand in the files of its committed placement; those after it in the files of the rounds
 that sealed them. In a round's events file the rows of its logs stand one log after the other in the order of log ids,
@@ -132,5 +132,8 @@ def _take(logs: dict[bytes, LogView], sealed: SealedRound) -> None:
         logs[statement.log_id] = log.grown(statement, sealed.round, base_row, filled == 1)
         base_row += statement.count
     for digest, placement in sealed.placements:
+        if placement.is_deletion:
+            logs.pop(placement.log_id, None)
+            continue
         log = logs.get(placement.log_id) or LogView(placement.log_id, partition)
         logs[placement.log_id] = log.moved(placement, digest)

@@ -163,6 +163,7 @@ class SmallLedger:
             index=IdIndex(self.folder / "derived" / f"ids-{partition:04d}"),
             build="test",
             clock_us=self.clock_us,
+            has_ended=TenantRegistry(self.database, NAME).has_ended,
         )
         return PartitionSealer(parts, self.limits)
 

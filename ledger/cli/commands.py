@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import click
 
-from ledger.cli.administration import init, tenant
+from ledger.cli.administration import init
 from ledger.cli.checking import fsck
+from ledger.cli.deleting import delete
 from ledger.cli.demo import demo
 from ledger.cli.disclosing import check
 from ledger.cli.erasing import erase, expire, hold
+from ledger.cli.exporting import check_export, export
 from ledger.cli.importing import import_
 from ledger.cli.keys import keys
 from ledger.cli.policies import policy
@@ -18,10 +20,14 @@ from ledger.cli.publishing import publish
 from ledger.cli.restoring import restore
 from ledger.cli.roles import roles
 from ledger.cli.status import status
+from ledger.cli.tenants import tenant
 from ledger.cli.verifying import verify
 
 
 def commands() -> list[click.Command]:
     """What this package adds to `audit-ledger`."""
+    tenant.add_command(export)
+    tenant.add_command(delete)
     people = [keys, erase, expire, hold, restore]
-    return [init, tenant, policy, roles, serve, up, proxy, publish, import_, verify, fsck, check, *people, status, demo]
+    checks = [verify, fsck, check, check_export]
+    return [init, tenant, policy, roles, serve, up, proxy, publish, import_, *checks, *people, status, demo]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,46 +11,24 @@ from typing import Any
 import click
 
 from ledger import __version__
-from ledger.cli.options import Command, home_option, json_option, open_home, to_option
-from ledger.cli.ordering import ordered
+from ledger.cli.options import home_option, json_option, open_home, to_option
+from ledger.cli.ordering import check_approvers, check_request, ordered, request_options
 from ledger.cli.output import print_json, print_table
+from ledger.cli.rounds import CommandRounds
 from ledger.cli.running import run
 from ledger.config import LedgerConfig
 from ledger.erasure.certificate import check_certificate
 from ledger.erasure.events import events_of, hold_event
 from ledger.erasure.months import expired_months
 from ledger.erasure.opening import Erasing
-from ledger.errors import Rejected, Unavailable
-from ledger.home import Home, OpenKeys
+from ledger.errors import Rejected
+from ledger.home import OpenKeys
 from ledger.keys.destruction import Destruction, Held, Request
 from ledger.keys.holds import Hold
 from ledger.policy import parse_policy
 from ledger.record.names import name
 from ledger.tenants import SYSTEM, Tenant
 from ledger.trust import TrustedKeys
-
-ATTEMPTS = 3
-
-
-def request_options(command: Command) -> Command:
-    """`--requester`, `--approver`, `--legal-ground`, `--reason`, passed as `request: Request`."""
-
-    def with_request(
-        requester: str | None, approver: tuple[str, ...], legal_ground: str, reason: str, **rest: Any
-    ) -> Any:
-        return command(request=Request(requester or getpass.getuser(), approver, legal_ground, reason), **rest)
-
-    with_request.__name__, with_request.__doc__ = command.__name__, command.__doc__
-    with_request.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
-    decorated: Any = with_request
-    for option in (
-        click.option("--reason", default="", help="Why; kept encrypted in the event."),
-        click.option("--legal-ground", default="", help="The legal ground, kept in clear, such as 'GDPR Art. 17'."),
-        click.option("--approver", multiple=True, metavar="NAME", help="Who approved it; more than once for several."),
-        click.option("--requester", metavar="NAME", help="Who orders it. Default: your user name."),
-    ):
-        decorated = option(decorated)
-    return decorated  # type: ignore[no-any-return]
 
 
 @click.command(short_help="Erase a person: destroy her keys, for ever.")
@@ -124,7 +100,7 @@ def erase(
         _show(erasing, keys, done, output, as_json)
         _say_what_is_left(keys, done)
     if now and done:
-        _remove_now(opened, as_json)
+        CommandRounds(opened.path, quiet=as_json).remove_now()
 
 
 @click.command(short_help="Destroy what is past its retention.")
@@ -153,7 +129,7 @@ def expire(home: Path, to: str | None, tenant: str | None, dry_run: bool, reques
     with opened.keys(config) as keys:
         erasing = Erasing(opened, config, keys, to)
         done = [] if dry_run else run(_finish_all(erasing, as_json))
-        due = expired_months(keys.database, policy, tenant)
+        due = [each for each in expired_months(keys.database, policy, tenant) if _is_open(keys, each.tenant)]
         if dry_run:
             _show_due([(each.tenant, each.retention_class, each.month, each.scopes) for each in due], as_json)
             return
@@ -264,17 +240,11 @@ def _change_hold(home: Path, to: str | None, hold_id: str, request: Request, cha
 
 def _check_request(config: LedgerConfig, request: Request, persons: tuple[str, ...]) -> None:
     """Refuses what the event could not say, and what the rule of several persons forbids."""
-    for each in (request.requester, *request.approvers):
-        name(each, "requester or approver")
-    name(request.legal_ground, "legal ground")
-    approvers = set(request.approvers)
-    if request.requester in approvers:
-        raise Rejected("approver", "nobody approves his own order")
-    least = config.erasure.approvers_least
-    if persons and len(approvers) < least:
-        raise Rejected("approver", f"an erasure needs {least} approvers besides who orders it, got {len(approvers)}")
+    check_request(request)
+    if persons:
+        check_approvers(config, request, "an erasure")
     for person in persons:
-        said = " ".join((request.reason, request.legal_ground, request.requester, *approvers)).casefold()
+        said = " ".join((request.reason, request.legal_ground, request.requester, *request.approvers)).casefold()
         if not person or person.casefold() in said:
             raise Rejected("reason", "names the person: what is kept of an erasure must not")
 
@@ -302,7 +272,15 @@ def _tenant(keys: OpenKeys, tenant: str) -> Tenant:
     found = keys.tenants.get(tenant)
     if found is None or tenant == SYSTEM:
         raise Rejected("tenant", f"there is no tenant {tenant}")
+    if found.state != "open":
+        raise Rejected("tenant", f"{tenant} was deleted, or is being: all its keys are destroyed with it")
     return found
+
+
+def _is_open(keys: OpenKeys, tenant: str) -> bool:
+    """Whether nobody is deleting it: then all its keys go anyway."""
+    found = keys.tenants.get(tenant)
+    return found is not None and found.state == "open"
 
 
 def _show(erasing: Erasing, keys: OpenKeys, done: list[Destruction], output: Path | None, as_json: bool) -> None:
@@ -355,21 +333,3 @@ def _check(path: Path, trust: TrustedKeys, as_json: bool) -> None:
         print_json({"ledger": trust.ledger, "certificate": text})
     else:
         click.echo(f"signed by {trust.ledger}:\n\n{text}", nl=False)
-
-
-def _remove_now(home: Home, as_json: bool) -> None:
-    """Seals the event, compacts, commits that, and removes the files that are superseded then."""
-    for arguments in (["seal", "--drain"], ["compact"], ["seal", "--drain"], ["compact", "--grace", "0"]):
-        command = [sys.executable, "-m", "ledger.cli.main", *arguments, "--home", str(home.path), "--json"]
-        for attempt in range(ATTEMPTS):
-            if not as_json:
-                click.echo(" ".join(arguments), err=True)
-            # Another sealer can have been faster: then this one stops, and the next begins behind it.
-            ended = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
-            if ended.returncode == 0:
-                break
-            if attempt == ATTEMPTS - 1:
-                raise Unavailable(
-                    f"the keys are destroyed, but `{' '.join(arguments)}` failed: the contents, which nobody can read, "
-                    "are still in the segments"
-                )

@@ -11,6 +11,7 @@ from ledger.cli.output import print_json, print_table
 from ledger.erasure.opening import suppressed_s
 from ledger.erasure.restoring import Restored, Restoring
 from ledger.keys.replay import KeyReplay
+from ledger.keys.tenant_deletion import TenantDeletions, Waits
 from ledger.segments.objects import FileStore
 from ledger.trust import TrustedKeys
 
@@ -41,6 +42,7 @@ def restore(home: Path, as_json: bool) -> None:
             KeyReplay(keys.database, keys.master, lease_s=0.0),
             keys.newest_rounds,
             suppressed_s(config),
+            TenantDeletions(keys.database, keys.master, Waits(0.0, 0.0)),
         )
         done = list(restoring.run())
     if as_json:
@@ -58,6 +60,7 @@ def _row(done: Restored) -> dict[str, object]:
         "expiries": done.expiries,
         "links": done.links,
         "holds": done.holds,
+        "deletion": done.deletion,
         "unexplained_pseudonyms": [each.hex() for each in done.pseudonyms],
         "unexplained_scopes": [each.hex() for each in done.scope_ids],
     }
@@ -70,6 +73,11 @@ def _show(done: list[Restored]) -> None:
         for each in done
     ]
     print_table(columns, rows, right=columns[1:])
+    for each in done:
+        if each.deletion not in ("", "done"):
+            click.echo(
+                f"{each.tenant}: its deletion is {each.deletion}; `tenant delete {each.tenant} --resume` ends it"
+            )
     for each in done:
         for what, found in (("pseudonym", each.pseudonyms), ("scope", each.scope_ids)):
             for value in found[:SHOWN_MAX]:

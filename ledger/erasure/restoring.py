@@ -10,6 +10,9 @@ For each tenant, in this order:
    by a row nor by an erasure. They were made after the backup. The contents under such scopes are lost; such a person
    gets another pseudonym when she comes again, and can't be erased by her identifier.
 
+A tenant whose deletion a round has committed loses its keys again, for good, and nothing else is brought up to date;
+one whose last event is sealed is closed again. `tenant delete --resume` ends both.
+
 Last, the newest rounds are remembered, and the ledger opens again. Every step can be done twice; a crash leaves a store
 that is still behind, and refused.
 
@@ -22,8 +25,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ledger.erasure.sealed_facts import Destroyed, SealedFacts, read_facts
-from ledger.keys.destruction import Destruction
+from ledger.final_statement import read_final_statement
+from ledger.keys.destruction import Destruction, Request
 from ledger.keys.replay import KeyReplay
+from ledger.keys.tenant_deletion import TenantDeletions
 from ledger.newest_rounds import NewestRound, NewestRounds
 from ledger.segments.history import History
 from ledger.segments.objects import FileStore
@@ -34,7 +39,10 @@ from ledger.trust import TrustedKeys
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What became of one tenant's keys. `pseudonyms`, `scope_ids`: what nothing explains, sorted."""
+    """What became of one tenant's keys. `pseudonyms`, `scope_ids`: what nothing explains, sorted.
+
+    `deletion`: how far the deletion of the whole tenant is, "" when there is none.
+    """
 
     tenant: str
     erasures: int
@@ -43,6 +51,7 @@ class Restored:
     holds: int
     pseudonyms: tuple[bytes, ...]
     scope_ids: tuple[bytes, ...]
+    deletion: str = ""
 
 
 class Restoring:
@@ -56,6 +65,7 @@ class Restoring:
         destructions: KeyReplay,
         newest: NewestRounds,
         suppressed_s: int,
+        tenant_deletions: TenantDeletions,
     ) -> None:
         self._store = store
         self._trust = trust
@@ -63,6 +73,7 @@ class Restoring:
         self._destructions = destructions
         self._newest = newest
         self._suppressed_s = suppressed_s
+        self._tenant_deletions = tenant_deletions
 
     def run(self) -> Iterator[Restored]:
         """One tenant after the other; when the last was given, the newest rounds are remembered."""
@@ -74,6 +85,8 @@ class Restoring:
             self._newest.advance(partition, each)
 
     def _restore(self, tenant: str, facts: SealedFacts) -> Restored:
+        if facts.final:
+            return Restored(tenant, 0, 0, 0, 0, (), (), self._delete(tenant, facts.final))
         links = self._destructions.add_links(tenant, facts.links)
         holds = sum(
             self._destructions.hold_again(
@@ -95,7 +108,22 @@ class Restoring:
             tenant, facts.pseudonyms - erased, facts.scope_ids - explained
         )
         left_over = tuple(sorted(pseudonyms)), tuple(sorted(scope_ids))
-        return Restored(tenant, done["erasure"], done["expiry"], links, holds, *left_over)
+        deletion = ""
+        if facts.closed is not None:
+            work, order = self._tenant_deletions, facts.closed
+            work.again(tenant, order.deletion_id, order.request, order.at_ms)
+            deletion = work.get(tenant).phase
+        return Restored(tenant, done["erasure"], done["expiry"], links, holds, *left_over, deletion)
+
+    def _delete(self, tenant: str, final: str) -> str:
+        """Destroys the keys of a tenant that was deleted, as far as the store has them; how far the deletion is."""
+        work, said = self._tenant_deletions, read_final_statement(final)
+        request = Request(said.requester, said.approvers, said.legal_ground, said.reason)
+        work.again(tenant, said.deletion_id, request, said.closed_at_ms)
+        work.destroy(tenant, again=True)
+        work.clear(tenant)
+        work.stated(tenant, final)
+        return work.get(tenant).phase
 
     def _replay(self, tenant: str, destroyed: Destroyed) -> bool:
         """Whether there was anything to destroy."""

@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ledger.deletion.events import TARGET
 from ledger.keys.destruction import ID_BYTES, Kind, Request
 from ledger.keys.provider import HolderRef
 from ledger.record.assemble import trace_stand_in
@@ -28,8 +29,9 @@ from ledger.trust import TrustedKeys
 _COLUMNS = [
     *("log_id", "index", "event_id", "kind", "correlation_id", "credential_id", "received_at"),
     *("session_id", "amends_event_id", "capture_path", "trace_id", "actor_user", "subjects"),
-    *("contents", "erasure", "expiry", "legal_hold"),
+    *("contents", "erasure", "expiry", "legal_hold", "operation"),
 ]
+_DELETION = re.compile(r"tenant-deletion:([0-9a-f]{32})")
 _CORRELATION = re.compile(r"(erasure|expiry):([0-9a-f]{32})")
 
 
@@ -59,15 +61,29 @@ class HoldFact:
     at_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The order to delete the tenant, as its last event says it."""
+
+    deletion_id: bytes
+    request: Request
+    at_ms: int
+
+
 @dataclass(slots=True)
 class SealedFacts:
-    """Of one tenant. `links`: what stood for whom, by her pseudonym."""
+    """Of one tenant. `links`: what stood for whom, by her pseudonym.
+
+    `final`: the final statement, if a round has committed it in any of the tenant's logs.
+    """
 
     destroyed: dict[bytes, Destroyed] = field(default_factory=dict)
     holds: dict[str, HoldFact] = field(default_factory=dict)
     links: set[tuple[HolderRef, bytes]] = field(default_factory=set)
     pseudonyms: set[bytes] = field(default_factory=set)
     scope_ids: set[bytes] = field(default_factory=set)
+    closed: Closed | None = None
+    final: str = ""
 
 
 def read_facts(store: FileStore, trust: Callable[[], TrustedKeys], tenant: Tenant) -> SealedFacts:
@@ -77,6 +93,8 @@ def read_facts(store: FileStore, trust: Callable[[], TrustedKeys], tenant: Tenan
         holdings = Holdings(History(store, partition, trust()))
         holdings.refresh()
         for log_id, log in holdings.of(each.log_id for each in tenant.logs).items():
+            if log.placement is not None and log.placement.is_deletion:
+                facts.final = log.placement.final
             for file in log.files():
                 if file.role == EVENTS:
                     data = store.read(file.name)
@@ -113,10 +131,12 @@ def _take(facts: SealedFacts, log_id: bytes, rows: pa.Table) -> None:
         for each in contents:
             if each["ciphertext_sha256"] is not None:
                 facts.scope_ids.update(each["scope_ids"])
-    own = rows.filter(pc.is_in(rows["kind"], pa.array(["erasure", "expiry", "legal_hold"])))
+    own = rows.filter(pc.is_in(rows["kind"], pa.array(["erasure", "expiry", "legal_hold", "operation"])))
     for row in own.select([each for each in _COLUMNS if each != "contents"]).to_pylist():
         if row["kind"] == "legal_hold":
             _take_hold(facts, row)
+        elif row["kind"] == "operation":
+            _take_closed(facts, row)
         else:
             _take_destroyed(facts, log_id, row)
 
@@ -129,6 +149,16 @@ def _take_hold(facts: SealedFacts, row: dict[str, Any]) -> None:
         request = Request(row["credential_id"] or "", tuple(body["approvers"]), body["legal_ground"] or "", "")
         hold = HoldFact(body["hold_id"], body["pseudonyms"][0], bool(body["released"]), request, at_ms)
         facts.holds[hold.hold_id] = hold
+
+
+def _take_closed(facts: SealedFacts, row: dict[str, Any]) -> None:
+    body, match = row["operation"], _DELETION.fullmatch(row["correlation_id"] or "")
+    if match is None or body["target"] != TARGET:
+        return
+    reason = "ordered before the key store was restored"
+    request = Request(row["credential_id"] or "", tuple(body["approvers"]), body["legal_ground"] or "", reason)
+    at_ms = round(row["received_at"].timestamp() * 1_000)
+    facts.closed = Closed(bytes.fromhex(match[1]), request, at_ms)
 
 
 def _take_destroyed(facts: SealedFacts, log_id: bytes, row: dict[str, Any]) -> None:

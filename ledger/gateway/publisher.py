@@ -51,6 +51,10 @@ class UnknownTenant(Rejected):
     """There is no such tenant."""
 
 
+class TenantClosed(UnknownTenant):
+    """The tenant is deleted, or being deleted; it takes no events any more. Told to who may publish to it only."""
+
+
 class DeadlinePassed(LedgerError):
     """The caller's time was over before anything was begun."""
 
@@ -183,6 +187,8 @@ class Publisher:
         tenant = self._tenants.get(request.tenant) if request.tenant != SYSTEM else None
         if tenant is None:
             raise UnknownTenant("tenant", "there is no such tenant")
+        if tenant.state != "open" and not (tenant.state == "closing" and submitter.is_ledger):
+            raise TenantClosed("tenant", f"{tenant.name} is closed: it takes no events any more")
         allowed = submitter if request.kinds is None else replace(submitter, kinds=request.kinds)
         return self._intake.prepare(tenant, request.events, allowed)
 

@@ -37,6 +37,8 @@ Call = Literal[
     "Checkpoint",
     "Erase",
     "Hold",
+    "ExportTenant",
+    "DeleteTenant",
 ]
 
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -46,7 +48,7 @@ INGEST_CALLS: tuple[Call, ...] = ("Publish", "PublishSpooled", "GetSpoolKey", "A
 """`Export`: of traces and logs by OTLP, over gRPC and over HTTP."""
 
 QUERY_CALLS: tuple[Call, ...] = ("Reconstruct", "Replay", "Find", "Count", "Coverage", "Prove", "Checkpoint")
-COMMANDS: tuple[Call, ...] = ("Erase", "Hold")
+COMMANDS: tuple[Call, ...] = ("Erase", "Hold", "ExportTenant", "DeleteTenant")
 """Not calls over the network: commands on the ledger's own machine."""
 
 TENANTLESS: frozenset[Call] = frozenset({"GetSpoolKey"})
@@ -86,9 +88,9 @@ _RIGHTS: dict[Role, dict[Call, Right]] = {
         "Prove": "metadata",
         "Checkpoint": "yes",
     },
-    "privacy_officer": {"Checkpoint": "yes", "Erase": "yes", "Hold": "yes"},
+    "privacy_officer": {"Checkpoint": "yes", "Erase": "yes", "Hold": "yes", "ExportTenant": "yes"},
     "operator": {"AwaitSealed": "yes", "Coverage": "metadata", "Checkpoint": "yes"},
-    "admin": {"Checkpoint": "yes"},
+    "admin": {"Checkpoint": "yes", "ExportTenant": "yes", "DeleteTenant": "yes"},
 }
 
 

@@ -14,9 +14,10 @@ from hashlib import sha256
 
 from ledger.canonical import Malformed
 from ledger.errors import IntegrityError
+from ledger.final_statement import open_final_statement
 from ledger.segments import names
 from ledger.segments.objects import ObjectStore
-from ledger.segments.placement import PLACEMENT, Placement
+from ledger.segments.placement import Placement, decode_placement
 from ledger.segments.round import ROUND, STATEMENTS, Round
 from ledger.segments.rows import check_bytes
 from ledger.segments.state import PartitionState
@@ -108,15 +109,21 @@ class History:
         return round_, signed.body
 
     def placement(self, digest: bytes) -> Placement:
-        """A placement by its digest."""
+        """A placement by its digest. The final statement of a deletion is signed by a ledger key that was good then."""
         name = names.placement_name(self.partition, digest)
         data = self._store.read(name)
         if sha256(data).digest() != digest:
             raise IntegrityError(f"{name}: its SHA-256 is not the one in its name")
         try:
-            return PLACEMENT.decode(data)
+            placement = decode_placement(data)
         except Malformed as error:
             raise IntegrityError(f"{name}: is malformed: {error}") from None
+        if placement.is_deletion:
+            try:
+                open_final_statement(placement.final, self._keys)
+            except IntegrityError as error:
+                raise BadSignature(f"{name}: {error}") from None
+        return placement
 
     def _bundle(self, round_: Round, where: str) -> Bundle:
         file = round_.file(STATEMENTS)

@@ -2,7 +2,7 @@
 
 Follows the rounds and keeps, for each log, the stretches its statements added and the placement committed last. Rows
 below the placement's size stand in its files, later ones in their rounds' files. A round's files may hold rows of other
-logs too; a placed file holds its own log's only.
+logs too; a placed file holds its own log's only. The rows of a deleted log stand nowhere.
 """
 
 from __future__ import annotations
@@ -43,6 +43,11 @@ class LogHoldings:
         """How many events the log holds."""
         return self.sizes[-1][1] if self.sizes else 0
 
+    @property
+    def is_deleted(self) -> bool:
+        """Whether its rows are gone, under a final statement."""
+        return self.placement is not None and self.placement.is_deletion
+
     def files(self) -> list[HeldFile]:
         """Every file that holds rows of the log now: the placement's, then those of the rounds after it."""
         placed: list[HeldFile] = []
@@ -61,11 +66,14 @@ class LogHoldings:
 
 
 class Holdings:
-    """The holdings of every log of a partition; `refresh` takes in the rounds published since."""
+    """The holdings of every log of a partition; `refresh` takes in the rounds published since.
 
-    def __init__(self, history: History) -> None:
+    `state`: where to begin, a new one that somebody else moves on and hands to `take` round by round.
+    """
+
+    def __init__(self, history: History, state: PartitionState | None = None) -> None:
         self._history = history
-        self.state = PartitionState(history.partition)
+        self.state = state or PartitionState(history.partition)
         self.logs: dict[bytes, LogHoldings] = {}
 
     def refresh(self) -> list[SealedRound]:

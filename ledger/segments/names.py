@@ -48,6 +48,11 @@ def placement_name(partition: int, digest: bytes) -> str:
     return f"{partition_folder(partition, 'placements')}/{digest.hex()}.placement"
 
 
+def proposal_name(partition: int, digest: bytes) -> str:
+    """The marker by which a placement is proposed: `consumers.proposals`."""
+    return f"{partition_folder(partition, 'proposals')}/{digest.hex()}"
+
+
 def checkpoints_name(partition: int, number: int) -> str:
     """The checkpoints signed after a round."""
     return f"{partition_folder(partition, 'checkpoints')}/{number:012d}.checkpoints"

@@ -13,6 +13,11 @@ Rules that the sealer checks before it commits one, and `verify` for ever after:
    allows it; what was removed stays removed.
 
 Receipts stand in the bundles, which are never replaced: a placement cannot drop one.
+
+**The last placement of a log** may be a *deletion*: its rows, all of them, stand nowhere any more, and nothing may be
+added to it. It has a tag of its own and holds, instead of files, the final statement of the tenant
+(`ledger.final_statement`), whose size and root must be those of the log's last statement. It descends from the log's
+last committed placement like any other, and no placement descends from it.
 """
 
 from __future__ import annotations
@@ -20,6 +25,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ledger.canonical import Codec, digest, fixed, sequence, structure, text, u64
+from ledger.final_statement import FinalStatement, read_final_statement
 
 NO_PLACEMENT = bytes(32)
 
@@ -48,7 +54,10 @@ class Removal:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """A placement's fields as in the module's docstring. `sequence_number` counts from 1."""
+    """A placement's fields as in the module's docstring. `sequence_number` counts from 1.
+
+    `final`: the note of a deletion, "" in every other placement.
+    """
 
     log_id: bytes
     sequence_number: int
@@ -56,6 +65,16 @@ class Placement:
     size: int
     files: tuple[PlacedFile, ...]
     removed: tuple[Removal, ...]
+    final: str = ""
+
+    @property
+    def is_deletion(self) -> bool:
+        """Whether the log's rows are gone."""
+        return bool(self.final)
+
+    def final_statement(self) -> FinalStatement:
+        """What a deletion says; no signature is checked here. `NoteError` when it is no final statement."""
+        return read_final_statement(self.final)
 
 
 PLACEMENT: Codec[Placement] = structure(
@@ -70,3 +89,25 @@ PLACEMENT: Codec[Placement] = structure(
     ),
     removed=sequence(structure(Removal, index=u64, slot=text, event_id=fixed(16))),
 )
+
+DELETION_TAG = "audit-ledger/deletion/v1"
+
+
+def _deletion(log_id: bytes, sequence_number: int, previous: bytes, size: int, final: str) -> Placement:
+    return Placement(log_id, sequence_number, previous, size, (), (), final)
+
+
+DELETION: Codec[Placement] = structure(
+    _deletion, tag=DELETION_TAG, log_id=digest, sequence_number=u64, previous=digest, size=u64, final=text
+)
+_DELETION_PREFIX = text.encode(DELETION_TAG)
+
+
+def encode_placement(placement: Placement) -> bytes:
+    """The bytes of a placement of either kind."""
+    return (DELETION if placement.is_deletion else PLACEMENT).encode(placement)
+
+
+def decode_placement(data: bytes) -> Placement:
+    """A placement of either kind; `Malformed` for anything else."""
+    return (DELETION if data.startswith(_DELETION_PREFIX) else PLACEMENT).decode(data)

@@ -19,7 +19,9 @@ through it, so none of them can believe what another refuses:
  R9  a file has a role there is, each once, and the name of this round and its digest; the events file has as many rows
      as the statements add, the bundle as many as there are entries;
  R10 its placements are sorted, each once. One descends from its log's last, covers no less and no more than the log
-     has; its files are its log's by name, their rows add up to what it covers; removals are sorted, inside it.
+     has; its files are its log's by name, their rows add up to what it covers; removals are sorted, inside it. A
+     deletion covers all of the log, and its final statement says the log's size and root;
+ R11 nothing is added to a log that is deleted: neither a statement nor a placement.
 """
 
 from __future__ import annotations
@@ -59,6 +61,7 @@ class LogHead:
     placement: bytes = NO_PLACEMENT
     placement_number: int = 0
     placed_size: int = 0
+    is_deleted: bool = False
 
     @property
     def size(self) -> int:
@@ -129,11 +132,16 @@ class PartitionState:
 
     def _placed(self, head: LogHead, placement: Placement, digest: bytes) -> LogHead:
         where = f"partition {self.partition}, placement {digest.hex()}"
+        _expect(not head.is_deleted, where, "R11", "is of a log that is deleted")
         descent = (placement.previous, placement.sequence_number) == (head.placement, head.placement_number + 1)
         _expect(descent, where, "R10", "does not descend from the log's last committed placement")
         inside = head.placed_size <= placement.size <= head.size
         span = f"expected {head.placed_size} to {head.size}"
         _expect(inside, where, "R10", f"covers {placement.size} rows, {span}")
+        moved = replace(head, placement=digest, placement_number=placement.sequence_number, placed_size=placement.size)
+        if placement.is_deletion:
+            _check_deletion(head, placement, where)
+            return replace(moved, is_deleted=True)
         for file in placement.files:
             _expect(file.role in (EVENTS, CONTENTS), where, "R10", "has a file of no role that a placement has")
             expected = names.compacted_name(placement.log_id, file.role, file.sha256)
@@ -145,7 +153,7 @@ class PartitionState:
         gone = [(removal.index, removal.slot) for removal in placement.removed]
         _expect(gone == sorted(set(gone)), where, "R10", "removals are not sorted, or one stands twice")
         _expect(not gone or gone[-1][0] < placement.size, where, "R10", "removes a content of a row it does not cover")
-        return replace(head, placement=digest, placement_number=placement.sequence_number, placed_size=placement.size)
+        return moved
 
     def _check_succession(self, round_: Round, where: str) -> None:
         _expect(round_.partition == self.partition, where, "R1", f"is of partition {round_.partition}")
@@ -215,6 +223,7 @@ class PartitionState:
 
     def _next_head(self, statement: Statement, digest: bytes, number: int, where: str) -> LogHead:
         head = self.head(statement.log_id)
+        _expect(not head.is_deleted, where, "R11", "adds to a log that is deleted")
         _expect((statement.partition, statement.round) == (self.partition, number), where, "R8", "is of another round")
         _expect(
             statement.first_index == head.size,
@@ -261,6 +270,18 @@ class PartitionState:
             f"its events file has {events.rows if events else 0} rows, its statements add {rows}",
         )
         _expect((bundle.rows if bundle else 0) == logs, where, "R9", "its bundle's count is not that of its entries")
+
+
+def _check_deletion(head: LogHead, placement: Placement, where: str) -> None:
+    """The final statement must be of this log as it stands (R10)."""
+    said = placement.final_statement().log(placement.log_id)
+    if said is None:
+        raise IntegrityError(f"{where}: its final statement says nothing of this log (R10)")
+    _expect(
+        placement.size == head.size == said.size, where, "R10", f"is final at {said.size} rows, the log has {head.size}"
+    )
+    same = said.root == head.edge.root()
+    _expect(same, where, "R10", f"is final at the root {said.root.hex()}, the log has {head.edge.root().hex()}")
 
 
 def _check_contents(statement: Statement, where: str) -> None:

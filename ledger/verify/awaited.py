@@ -64,6 +64,13 @@ class Awaited:
             if repeat.leaf_hash in waiting:
                 self._repeats.setdefault(log_id, []).append((waiting[repeat.leaf_hash], repeat.first_index))
 
+    def forget(self, log_id: bytes) -> int:
+        """Waits for nothing of this log any longer; how many entries waited."""
+        left = self._waiting.pop(log_id, {})
+        self._repeats.pop(log_id, None)
+        self._held -= len(left)
+        return len(left)
+
     def finish(self, collector: Collector, now_us: int, first_rows: FirstRows) -> None:
         """Judges what is left: repeats by their first leaf, the others by their deadline."""
         for log_id, repeats in self._repeats.items():

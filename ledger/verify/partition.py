@@ -22,6 +22,7 @@ from ledger.segments.state import PartitionState
 from ledger.segments.statement import Statement
 from ledger.verify.bundles import BundleReceipts
 from ledger.verify.contents import ContentSums
+from ledger.verify.deleted import check_deleted
 from ledger.verify.files import Named
 from ledger.verify.identity import Identities
 from ledger.verify.job import Job
@@ -96,6 +97,7 @@ class PartitionPass:
             )
             if self._full is not None:
                 self._finish_full(self._full)
+            check_deleted(job, self._plan, self._walk.state)
             job.files.finish()
         return self._walk.state
 
@@ -149,6 +151,8 @@ class PartitionPass:
         self._observe(seen, statement.log_id, edge)
         self._placed.statement_ended(statement.log_id, statement.tree_size)
         if self._check is None or not self._job.concerns(statement.log_id):
+            return
+        if self._plan.is_deleted(statement.log_id):
             return
         found = self._rows(statement, rows, base)
         if found.table is None:

@@ -38,7 +38,7 @@ class Placed:
     def read(self, scan: Scan | None, sums: ContentSums | None) -> None:
         """Reads or hashes the files of every current placement that concerns the job."""
         for log_id, (digest, placement) in self._plan.placements.items():
-            if not self._job.concerns(log_id):
+            if not self._job.concerns(log_id) or placement.is_deletion:
                 continue
             self._check_claims(placement, digest)
             if scan is None:
@@ -62,7 +62,8 @@ class Placed:
     def committed(self, placement: Placement, digest: bytes) -> None:
         """A placement that a round committed: what it removed, and its files where it is not the current one."""
         log_id = placement.log_id
-        self._check_removed(placement, digest)
+        if not placement.is_deletion:
+            self._check_removed(placement, digest)
         current = self._plan.placements.get(log_id)
         if current is None or current[0] == digest or not self._job.concerns(log_id):
             return
@@ -79,7 +80,7 @@ class Placed:
     def finish(self, sums: ContentSums | None, allowing: Mapping[bytes, Mapping[bytes, frozenset[bytes]]]) -> None:
         """What can be said only when all rows were read: sizes at which no statement ended, removals under no event."""
         for log_id, (digest, placement) in self._plan.placements.items():
-            if not self._job.concerns(log_id):
+            if not self._job.concerns(log_id) or placement.is_deletion:
                 continue
             where = f"placement {digest.hex()} of log {log_id.hex()}"
             if log_id not in self._aligned:

@@ -19,10 +19,19 @@ from ledger.segments.state import PartitionState
 
 @dataclass(slots=True)
 class Plan:
-    """The published round numbers of a partition, and each log's last placement with its digest."""
+    """The published round numbers of a partition, and each log's last placement with its digest.
+
+    Whether a deletion is one rightly (its statement's size and root) the pass that follows tells, or names what is
+    wrong with it.
+    """
 
     numbers: list[int]
     placements: dict[bytes, tuple[bytes, Placement]] = field(default_factory=dict)
+
+    def is_deleted(self, log_id: bytes) -> bool:
+        """Whether the log's rows need not be there."""
+        found = self.placements.get(log_id)
+        return found is not None and found[1].is_deletion
 
     def placed_size(self, log_id: bytes) -> int:
         """How many of the log's rows stand in its placement's files."""
@@ -50,6 +59,9 @@ def _take(made: Plan, stand_in: PartitionState, history: History, digest: bytes)
     """Takes a placement by the rules that hold for it, but for the size of its log, which is not known here yet."""
     try:
         placement = history.placement(digest)
+        if placement.is_deletion:
+            _take_deletion(made, stand_in, placement, digest)
+            return
         size = max(placement.size, stand_in.head(placement.log_id).size)
         large_enough = CompactRange(size, (bytes(32),) * size.bit_count())
         stand_in.logs[placement.log_id] = replace(stand_in.head(placement.log_id), edge=large_enough)
@@ -57,3 +69,12 @@ def _take(made: Plan, stand_in: PartitionState, history: History, digest: bytes)
     except (IntegrityError, Unavailable):
         return
     made.placements[placement.log_id] = (digest, placement)
+
+
+def _take_deletion(made: Plan, stand_in: PartitionState, placement: Placement, digest: bytes) -> None:
+    """Its size and root can't be compared with the log's here; whether it descends from the last placement can."""
+    head = stand_in.head(placement.log_id)
+    descends = (placement.previous, placement.sequence_number) == (head.placement, head.placement_number + 1)
+    if descends and not head.is_deleted:
+        stand_in.logs[placement.log_id] = replace(head, is_deleted=True)
+        made.placements[placement.log_id] = (digest, placement)

@@ -5,7 +5,7 @@ and found. Rules:
 
 | rule           | what is wrong                                                                              |
 | -------------- | ------------------------------------------------------------------------------------------ |
-| R1 ... R10     | how one round follows another: `ledger.segments.state`                                     |
+| R1 ... R11     | how one round follows another: `ledger.segments.state`                                     |
 | hole           | rounds are missing below the newest, something shows that newer ones were published, or a  |
 |                | partition has none while others have                                                       |
 | missing        | a file that a round or the current placement names is not there                            |
@@ -73,7 +73,7 @@ class Counts:
     """What was looked at. `bytes` are those of files whose SHA-256 was taken.
 
     `outside_entries` are the entries of receipts kept elsewhere; `pending` are entries of any receipt whose event is
-    not sealed yet and still in time.
+    not sealed yet and still in time; `deleted_logs` were not looked into, because their tenant was deleted.
     """
 
     partitions: int = 0
@@ -88,6 +88,7 @@ class Counts:
     checkpoints: int = 0
     outside_entries: int = 0
     pending: int = 0
+    deleted_logs: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """One partition's rounds, from the first to the newest, each checked before it is believed.
 
-`follow` applies every round to the partition's state by the rules R1 to R10 and hands it on. Where a round cannot be
+`follow` applies every round to the partition's state by the rules R1 to R11 and hands it on. Where a round cannot be
 applied, nothing after it can be either: those that remain are checked each by itself (signature, files, receipts),
 which still names what else was touched. A round whose placement or receipts are wrong, but whose statements hold,
 does not end the walk.

@@ -9,7 +9,7 @@ from hashlib import sha256
 import pyarrow as pa
 
 from consumers.compaction import CompactionLimits, Compactor
-from consumers.proposals import Proposals, proposal_name
+from consumers.proposals import Proposals
 from ledger.segments import names
 from ledger.segments.history import History
 from ledger.segments.placement import PLACEMENT, PlacedFile, Placement
@@ -22,7 +22,7 @@ def honest(small: SmallLedger, log: TenantLog, rows_max: int = 1_000) -> Placeme
     """What the compactor would propose for a log now; its files are written, nothing is proposed."""
     compactor = Compactor(small.store, log.partition, small.trust(), CompactionLimits(rows_max=rows_max))
     (compacted,) = compactor.run([log.log_id])
-    small.store.remove(proposal_name(log.partition, compacted.placement))
+    small.store.remove(names.proposal_name(log.partition, compacted.placement))
     return History(small.store, log.partition, small.trust()).placement(compacted.placement)
 
 

@@ -89,6 +89,8 @@ def read_sealed(store: FileStore, partition: int, trust: TrustedKeys) -> SealedL
         _take_round(found, sealed, partition)
     files = _Files(store)
     for log_id, log in holdings.logs.items():
+        if log.is_deleted:
+            continue  # what it had is only in its final statement
         found.leaves[log_id] = _leaves(files, log_id, log)
         head = holdings.state.head(log_id)
         hashes = [leaf.leaf_hash for leaf in found.leaves[log_id]]

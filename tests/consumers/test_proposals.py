@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from consumers.compaction import CompactionLimits, Compactor
-from consumers.proposals import Proposals, proposal_name
+from consumers.proposals import Proposals
 from ledger.segments import names
 from ledger.segments.checkpoints import read_checkpoints
 from ledger.segments.placement import Removal
@@ -245,4 +245,4 @@ async def test_contents_go_under_an_erasure_and_stay_gone(small: SmallLedger, lo
     propose(small, replace(back, removed=(gone,)))
     await small.publish("acme", request())
     assert [each.placements for each in await small.seal()] == [0]
-    assert proposal_name(0, digest) not in small.store.walk()
+    assert names.proposal_name(0, digest) not in small.store.walk()

@@ -247,13 +247,13 @@ def check_signed(data: bytes, name: str, public_key: bytes) -> bytes:
     return body
 
 
-def check_note(note: str, public_key: bytes) -> list[str]:
-    """The lines of a checkpoint's text, its one signature verified under its origin's name."""
+def check_note(note: str, public_key: bytes, signer: str = "") -> list[str]:
+    """The lines of a note's text, its one signature verified under that name, of a checkpoint its origin."""
     text, signature_line = note.rsplit("\n\n", 1)
     lines = text.split("\n")
     dash, name, encoded = signature_line.rstrip("\n").split(" ")
     raw = base64.b64decode(encoded, validate=True)
-    assert (dash, name) == ("\u2014", lines[0])
+    assert (dash, name) == ("\u2014", signer or lines[0])
     assert raw[:4] == key_id(name, public_key)
     VerifyKey(public_key).verify(text.encode() + b"\n", raw[4:])
     return lines

@@ -60,7 +60,7 @@ class Shell:
         self._port = "0"
         self._up: Up | None = None
 
-    def run(self, command: str) -> str:
+    def run(self, command: str, within_s: float = 120) -> str:
         """Standard output; the test fails when the command does."""
         words = [word.replace("7443", self._port) for word in shlex.split(command)]
         words[:1] = [sys.executable, "-m", "ledger.cli.main"]
@@ -74,7 +74,9 @@ class Shell:
             self._up.await_ready("gateway")
             self._port = self._up.gateway.rpartition(":")[2]
             return ""
-        done = subprocess.run(words, cwd=self._folder, env=environment, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(
+            words, cwd=self._folder, env=environment, capture_output=True, text=True, timeout=within_s
+        )
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 

@@ -160,6 +160,21 @@ def test_placements() -> None:
         assert each["name"] == f"logs/{given['log_id']}/{each['role']}/{each['sha256'].hex()[:32]}.parquet"
 
 
+def test_deletions() -> None:
+    """A deletion descends from the placement, and its statement says the size and root that the checkpoint says."""
+    given = vectors("sealed")
+    reader = Reader(raw(given["deletion"]), "audit-ledger/deletion/v1")
+    assert (reader.digest().hex(), reader.long()) == (given["log_id"], 2)
+    assert (reader.digest(), reader.long()) == (sha256(raw(given["placement"])), 5)
+    assert reader.text() == given["final_statement"]
+    reader.end()
+    lines = own.check_note(given["final_statement"], raw(given["public_key"]), "audit.example.org/ledger")
+    assert (lines[0], lines[1]) == ("audit.example.org/final-statement/v1", "tenant acme")
+    (log,) = (each.split(" ")[1:] for each in lines if each.startswith("log "))
+    (checkpoint,) = (each.split(" ")[1] for each in lines if each.startswith("checkpoint "))
+    assert own.check_note(base64.b64decode(checkpoint).decode(), raw(given["public_key"])) == log
+
+
 def test_checkpoints_and_origins() -> None:
     """Signed notes under the origins of the rounds and of the log, and the file they stand in."""
     given = vectors("sealed")

@@ -8,13 +8,14 @@ from typing import Any
 
 from ledger.checkpoint import Checkpoint, sign_checkpoint
 from ledger.disclosure import make_disclosure
+from ledger.final_statement import FinalLog, FinalStatement, sign_final_statement
 from ledger.merkle import CHAIN_START, EMPTY, inclusion_proof, leaf_hash, link, subtrees_of
 from ledger.note import VerifierKey
 from ledger.record.content import OpenedContent
 from ledger.record.schemas import PAYLOAD
 from ledger.segments import names
 from ledger.segments.checkpoints import CHECKPOINTS, Checkpoints
-from ledger.segments.placement import PLACEMENT, PlacedFile, Placement, Removal
+from ledger.segments.placement import PLACEMENT, PlacedFile, Placement, Removal, encode_placement
 from ledger.segments.round import ROUND, Entry, File, Round, round_digest
 from ledger.segments.statement import (
     BUNDLE,
@@ -30,7 +31,18 @@ from ledger.segments.statement import (
 from ledger.signed import sign
 from ledger.tenants import rounds_origin
 from ledger.tlog_proof import TlogProof
-from tests.vectors.story import INCARNATION, LEDGER, LOG_ID, ORIGIN, PARTITION, RECEIVED_US, SEALER, Vectors, bits
+from tests.vectors.story import (
+    INCARNATION,
+    LEDGER,
+    LOG_ID,
+    ORIGIN,
+    PARTITION,
+    RECEIVED_US,
+    SEALER,
+    TENANT,
+    Vectors,
+    bits,
+)
 
 
 def statement_of(leaves: list[bytes], signed_receipt: bytes) -> Statement:
@@ -99,6 +111,8 @@ def sealed_vectors(payload_leaf: bytes, signed_receipt: bytes) -> Vectors:
         sign_checkpoint(each, replace(SEALER, name=each.origin))
         for each in (rounds, Checkpoint(ORIGIN, statement.tree_size, statement.root))
     )
+    final = final_statement(notes[1], statement)
+    deletion = Placement(LOG_ID, 2, sha256(PLACEMENT.encode(placement)).digest(), 5, (), (), final)
     return {
         "leaves": leaves,
         "chain": link(CHAIN_START, leaves),
@@ -113,8 +127,10 @@ def sealed_vectors(payload_leaf: bytes, signed_receipt: bytes) -> Vectors:
         "statement_digest": sha256(statement_bytes).digest(),
         "label": label(LOG_ID, PARTITION, 1),
         "bundle": bundle,
-        "placement_fields": _fields(placement),
+        "placement_fields": {name: each for name, each in _fields(placement).items() if name != "final"},
         "placement": PLACEMENT.encode(placement),
+        "final_statement": final,
+        "deletion": encode_placement(deletion),
         "first_round": first_body,
         "round_fields": _fields(round_),
         "round": body,
@@ -124,6 +140,28 @@ def sealed_vectors(payload_leaf: bytes, signed_receipt: bytes) -> Vectors:
         "checkpoints_file": CHECKPOINTS.encode(Checkpoints(notes)),
         "names": object_names(),
     }
+
+
+def final_statement(checkpoint: str, statement: Statement) -> str:
+    """What would be said of the log's tenant if it were deleted now."""
+    return sign_final_statement(
+        FinalStatement(
+            ledger=LEDGER,
+            tenant=TENANT,
+            deletion_id=bits("deletion", 16),
+            requester="olga",
+            approvers=("paul",),
+            legal_ground="contract 17, section 9",
+            reason="the contract ended",
+            closed_at_ms=RECEIVED_US // 1_000,
+            destroyed_at_ms=RECEIVED_US // 1_000 + 60_000,
+            destroyed=(("tenant keys", 1), ("scope keys", 3)),
+            logs=(FinalLog(ORIGIN, statement.tree_size, statement.root, checkpoint),),
+            remains=("copies outside of this ledger",),
+            signed_at_ms=RECEIVED_US // 1_000 + 61_000,
+        ),
+        replace(SEALER, name=f"{LEDGER}/ledger"),
+    )
 
 
 def _fields(value: Any) -> Any:

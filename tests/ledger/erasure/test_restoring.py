@@ -17,6 +17,7 @@ from ledger.keys.master import LocalMasterKey
 from ledger.keys.provider import HolderRef
 from ledger.keys.replay import KeyReplay
 from ledger.keys.store import KeyCacheLimits, KeyStore
+from ledger.keys.tenant_deletion import TenantDeletions, Waits
 from ledger.newest_rounds import NewestRounds
 from ledger.v1 import event_pb2 as pb
 from tests.ledger.erasure.erasing import REQUEST, Killed, Published, destructions, proceeding
@@ -55,8 +56,13 @@ def restore(small: SmallLedger) -> Restored:
 def _restore(small: SmallLedger, database: KeyDatabase) -> dict[str, Restored]:
     master = LocalMasterKey.load(small.folder / "master.key")
     work = KeyReplay(database, master, lease_s=0.0)
-    restoring = Restoring(small.store, small.trust, small.tenants, work, NewestRounds(database), 60)
+    newest = NewestRounds(database)
+    restoring = Restoring(small.store, small.trust, small.tenants, work, newest, 60, _deletions(small))
     return {each.tenant: each for each in restoring.run()}
+
+
+def _deletions(small: SmallLedger) -> TenantDeletions:
+    return TenantDeletions(small.database, LocalMasterKey.load(small.folder / "master.key"), Waits(0.0, 0.0))
 
 
 def keys(small: SmallLedger) -> KeyStore:
@@ -197,7 +203,7 @@ async def test_killed_it_is_still_refused_and_done_again(small: SmallLedger, pla
             raise Killed
 
     work = Dying(small.database, LocalMasterKey.load(small.folder / "master.key"), lease_s=0.0)
-    restoring = Restoring(small.store, small.trust, small.tenants, work, small.newest_rounds, 60)
+    restoring = Restoring(small.store, small.trust, small.tenants, work, small.newest_rounds, 60, _deletions(small))
     with pytest.raises(Killed):
         list(restoring.run())
     with pytest.raises(KeyStoreBehind):
