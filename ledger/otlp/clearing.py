@@ -43,7 +43,7 @@ def clear(event: pb.Event) -> Iterator[tuple[str, Value]]:
         names = list(_names(event, ""))
         if not may_not_stand([each.text for each in names], persons):
             return
-        wrong = [each for each in names if not stands(each.text, persons)]
+        wrong = [each for each in names if not stands(each.text, persons, event.story.trace_id)]
         if not wrong:
             return
         # Of the items of a list, the last one first: the others keep their places.

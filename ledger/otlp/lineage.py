@@ -19,17 +19,27 @@ Only what is in the same export is known; an export that is retried is the same 
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from ledger.otlp.asked_tools import Asked, asked_tools
 from ledger.otlp.record import Found, Record
+from ledger.otlp.values import Value
 from ledger.v1 import event_pb2 as pb
 
 SpanKey = tuple[bytes, bytes]
 """Trace id and span id."""
 
 ANCESTORS_MAX = 256
+ASKED_MAX = 256
+"""Calls of one answer that are paired."""
+
+BESIDE_MAX = 64
+"""Requests beside a run that are asked whether it is theirs."""
+
 INHERITED = (
     *("user", "subjects", "story.session_id", "story.correlation_id", "actor.agent", "actor.agent_version"),
     *("actor.role", "actor.grant_id", "actor.grant_scope", "actor.credential_id"),
@@ -61,7 +71,16 @@ class Node:
     event_id: bytes | None = None
     amends: bytes | None = None
     parent_event: bytes | None = None
-    asked: list[Asked] = field(default_factory=list)
+
+
+class Handed(NamedTuple):
+    """What a span hands down to those below it: inherited values with their sources, by path; the nearest event."""
+
+    values: Mapping[str, tuple[Value, str]]
+    event: Node | None
+
+
+NOTHING = Handed({}, None)
 
 
 class Lineage:
@@ -70,17 +89,52 @@ class Lineage:
     def __init__(self, events: Sequence[Node], find: Callable[[SpanKey], Node | None]) -> None:
         self._events = events
         self._find = find
+        self._handed: dict[SpanKey, Handed] = {}
 
     def connect(self) -> None:
         """Adds to each span that becomes an event what the others tell of it."""
-        for node in self._events:
-            self._inherit(node)
-            self._place(node)
+        # What is handed down is what spans say themselves: known of all before anything is added to any.
+        above = [self.above(node) for node in self._events]
+        for node, handed in zip(self._events, above, strict=True):
+            for path, (value, source) in handed.values.items():
+                node.found.give(path, value, source, derived=True)
+            if handed.event is not None:
+                node.parent_event = handed.event.event_id
+                if _same_call(node, handed.event) and handed.event.amends != node.event_id:
+                    node.amends = handed.event.event_id
+                    node.found.derived.add("amends_event_id")
         self._join_answers()
         self._pair()
 
+    def above(self, node: Node) -> Handed:
+        """What the spans above this one hand down to it. Each span is walked once, however long the chain."""
+        if not node.parent:
+            return NOTHING
+        chain: list[Node] = []
+        key = (node.key[0], node.parent)
+        seen: set[SpanKey] = set()
+        while key not in self._handed and key not in seen:
+            seen.add(key)
+            found = self._find(key)
+            if found is None:
+                break
+            chain.append(found)
+            key = (key[0], found.parent)
+        handed = self._handed.get(key, NOTHING)
+        for each in reversed(chain):
+            own = {
+                path: (each.found.values[path], each.found.sources.get(path, ""))
+                for path in INHERITED
+                if path in each.found.values
+            }
+            handed = Handed({**handed.values, **own}, each if each.event_id is not None else handed.event)
+            self._handed[each.key] = handed
+        if handed.event is not None and handed.event.key == node.key:
+            return Handed(handed.values, None)
+        return handed
+
     def ancestors(self, node: Node) -> Iterator[Node]:
-        """The span's parent, its parent, ... as far as they are here."""
+        """The span's parent, its parent, ... as far as they are here, and no further than `ANCESTORS_MAX`."""
         seen = {node.key}
         while node.parent and len(seen) <= ANCESTORS_MAX:
             parent = self._find((node.key[0], node.parent))
@@ -89,22 +143,6 @@ class Lineage:
             seen.add(parent.key)
             yield parent
             node = parent
-
-    def _inherit(self, node: Node) -> None:
-        for ancestor in self.ancestors(node):
-            for path in INHERITED:
-                value = ancestor.found.values.get(path)
-                if value is not None and path not in ancestor.found.derived:
-                    node.found.give(path, value, ancestor.found.sources.get(path, ""), derived=True)
-
-    def _place(self, node: Node) -> None:
-        for ancestor in self.ancestors(node):
-            if ancestor.event_id is not None:
-                node.parent_event = ancestor.event_id
-                if _same_call(node, ancestor):
-                    node.amends = ancestor.event_id
-                    node.found.derived.add("amends_event_id")
-                return
 
     def _join_answers(self) -> None:
         """The same answer of the same vendor, one span's time inside the other's: seen twice, though in two traces."""
@@ -117,6 +155,8 @@ class Lineage:
             nodes.sort(key=lambda node: (node.record.start_ns, -node.record.end_ns))
             outer = nodes[0]
             for node in nodes[1:]:
+                if node.key == outer.key:  # the same span twice
+                    continue
                 if outer.record.start_ns > 0 and node.record.end_ns <= outer.record.end_ns:
                     node.amends = outer.event_id
                     node.found.derived.add("amends_event_id")
@@ -127,42 +167,67 @@ class Lineage:
         runs = [node for node in self._events if node.found.kind == "tool_call" and node.amends is None]
         if not runs:
             return
-        asking = (node for node in self._events if node.found.kind == "request" and node.amends is None)
-        requests = sorted(asking, key=lambda node: node.record.start_ns)
-        for node in requests:
-            node.asked = asked_tools(node.found.values.get("request.output"))
-        by_id = {
-            (node.key[0], each.call_id): node for node in reversed(requests) for each in node.asked if each.call_id
-        }
-        taken: set[tuple[SpanKey, int]] = set()
+        asking = [node for node in self._events if node.found.kind == "request" and node.amends is None]
+        requests = _Requests(sorted(asking, key=lambda node: node.record.start_ns))
         for run in sorted(runs, key=lambda node: node.record.start_ns):
             call_id = run.found.values.get("tool_call.call_id")
-            if call_id is None:
-                self._pair_by_name(run, requests, taken)
+            if call_id is not None:
+                request = requests.that_asked(run.key[0], call_id)
+                if request is not None:
+                    run.found.give("tool_call.requested_by_event_id", request.event_id)
                 continue
-            request = by_id.get((run.key[0], call_id))
-            if request is not None:
-                run.found.give("tool_call.requested_by_event_id", request.event_id)
-                taken |= {(request.key, at) for at, each in enumerate(request.asked) if each.call_id == call_id}
-
-    def _pair_by_name(self, run: Node, requests: Sequence[Node], taken: set[tuple[SpanKey, int]]) -> None:
-        tool = run.found.values.get("tool_call.tool")
-        above = {node.key for node in self.ancestors(run)}
-        for request in reversed(requests):
-            near = request.key in above or (
-                request.key[0] == run.key[0]
-                and request.parent == run.parent
-                and bool(run.parent)
-                and request.record.start_ns <= run.record.start_ns
-            )
-            if not near:
-                continue
-            for at, each in enumerate(request.asked):
-                if each.tool == tool and (request.key, at) not in taken:
-                    taken.add((request.key, at))
+            tool = run.found.values.get("tool_call.tool")
+            for request in requests.near(run, [each.key for each in self.ancestors(run)]):
+                asked = requests.next_of(request, tool)
+                if asked is not None:
                     run.found.give("tool_call.requested_by_event_id", request.event_id, derived=True)
-                    run.found.give("tool_call.call_id", each.call_id, derived=True)
-                    return
+                    run.found.give("tool_call.call_id", asked.call_id, derived=True)
+                    break
+
+
+class _Requests:
+    """The requests of an export, in the order in which they began, and the calls in their answers not yet run."""
+
+    def __init__(self, nodes: Sequence[Node]) -> None:
+        self._by_key: dict[SpanKey, Node] = {}
+        self._under: dict[SpanKey, list[Node]] = {}
+        self._by_call: dict[tuple[bytes, str], Node] = {}
+        self._waiting: dict[tuple[SpanKey, str], deque[Asked]] = {}
+        self._ran: set[tuple[SpanKey, str]] = set()
+        for node in nodes:
+            self._by_key.setdefault(node.key, node)
+            if node.parent:
+                self._under.setdefault((node.key[0], node.parent), []).append(node)
+            for asked in asked_tools(node.found.values.get("request.output"))[:ASKED_MAX]:
+                if asked.call_id:
+                    self._by_call.setdefault((node.key[0], asked.call_id), node)
+                if asked.tool:
+                    self._waiting.setdefault((node.key, asked.tool), deque()).append(asked)
+
+    def that_asked(self, trace_id: bytes, call_id: str) -> Node | None:
+        """The first request of the trace whose answer has this call, which has run now."""
+        node = self._by_call.get((trace_id, call_id))
+        if node is not None:
+            self._ran.add((node.key, call_id))
+        return node
+
+    def near(self, run: Node, above: Sequence[SpanKey]) -> Iterator[Node]:
+        """The requests above a run, then those beside it that began before it, the latest first."""
+        for key in above:
+            if key in self._by_key:
+                yield self._by_key[key]
+        beside = self._under.get((run.key[0], run.parent), []) if run.parent else []
+        earlier = bisect_right(beside, run.record.start_ns, key=lambda node: node.record.start_ns)
+        yield from reversed(beside[max(earlier - BESIDE_MAX, 0) : earlier])
+
+    def next_of(self, request: Node, tool: str | None) -> Asked | None:
+        """The first call of the tool in the request's answer that has not run yet; it has now."""
+        waiting = self._waiting.get((request.key, tool or ""))
+        while waiting:
+            asked = waiting.popleft()
+            if asked.call_id is None or (request.key, asked.call_id) not in self._ran:
+                return asked
+        return None
 
 
 def _same_call(inner: Node, outer: Node) -> bool:

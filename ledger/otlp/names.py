@@ -40,10 +40,10 @@ def may_not_stand(texts: Iterable[str], persons: tuple[str, ...]) -> bool:
     return bool(persons and may_hold(together, persons)) or held_in(together) is not None
 
 
-def stands(text: str, persons: tuple[str, ...]) -> bool:
-    """Whether a name can stand in clear beside these persons."""
+def stands(text: str, persons: tuple[str, ...], trace_id: bytes = b"") -> bool:
+    """Whether a name can stand in clear beside these persons, in an event of this trace."""
     try:
-        check_no_identifier([("", text)], persons)
+        check_no_identifier([("", text)], persons, trace_id.hex())
     except Rejected:
         return False
     return held_in(text) is None

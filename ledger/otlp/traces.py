@@ -132,7 +132,7 @@ class _Traces:
         for spot in self._spots:
             node = self._look(spot)
             if node.event_id is None:
-                around = next((each for each in lineage.ancestors(node) if each.event_id is not None), None)
+                around = lineage.above(node).event
                 if around is not None:
                     event = surrounding(node, around, self._tenant, spot.service, self._options)
                     yield MappedEvent(spot.ordinal, event)

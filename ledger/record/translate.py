@@ -239,7 +239,8 @@ def _check_names(
     single = filter(None, _ENVELOPE_TEXTS(envelope) + _BODY_TEXTS[kind](body))
     together = "\n".join([*single, *[text for _, text in more]])
     if persons and may_hold(together, persons):
-        check_no_identifier([*_single_names(envelope, kind, body), *more], persons)
+        trace_id: bytes = envelope["trace_id"] or b""
+        check_no_identifier([*_single_names(envelope, kind, body), *more], persons, trace_id.hex())
     if held_in(together) is not None:
         check_clear([*_single_names(envelope, kind, body), *more])
 

@@ -59,6 +59,13 @@ def test_a_user_who_is_called_like_our_own_words_is_taken(user: str) -> None:
     assert event.story.trace_id == TRACE_ID
 
 
+def test_a_trace_id_that_holds_a_users_number_by_chance_stays() -> None:
+    """A short number stands in one of two thousand trace ids; those spans keep their correlation and session."""
+    event = event_of({**CHAT, "enduser.id": "0405"})
+    assert (event.story.correlation_id, event.story.session_id) == (TRACE_ID.hex(), TRACE_ID.hex())
+    assert event_of({**CHAT, "enduser.id": TRACE_ID.hex()}).story.correlation_id == ""
+
+
 def test_a_derived_value_that_cannot_be_marked_is_no_value() -> None:
     """Where the mark would name a person, what was derived goes too: it must not look observed."""
     event = event_of({**CHAT, "enduser.id": "request.region", "server.address": "eu.api.openai.com"})

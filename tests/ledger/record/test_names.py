@@ -176,6 +176,15 @@ def test_an_identifier_inside_any_name_is_found(who: str, before: str, after: st
         check_no_identifier(person(before + who.upper() + after), [who])
 
 
+def test_what_random_digits_hold_by_chance_is_no_identifier() -> None:
+    """A trace id in hex may hold a short number; it is refused only where it is the identifier itself."""
+    trace = "5b8e1001d4c3a29f5b8ed4c3a29f0001"
+    check_no_identifier(person(trace), ["1001"], trace)
+    for who, text in (("1001", trace), (trace, trace)):
+        with pytest.raises(Rejected):
+            check_no_identifier(person(text), [who], "" if who == "1001" else trace)
+
+
 @pytest.mark.parametrize("value", ["", "   ", "x" * (IDENTIFIER_CHARACTERS_MAX + 1), "a\x00b", "a\nb"])
 def test_identifiers_are_bounded_and_printable(value: str) -> None:
     """An identifier is there, has an end and no control characters; the message does not show it."""

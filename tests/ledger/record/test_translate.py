@@ -57,6 +57,17 @@ def test_every_kind_is_translated() -> None:
     assert {field.name for field in pb.Event.DESCRIPTOR.oneofs_by_name["body"].fields} == set(KINDS)
 
 
+def test_a_trace_as_correlation_may_hold_a_users_number() -> None:
+    """The trace id in hex is random: a number that stands in it by chance refuses no event; in another name it does."""
+    event = pb.Event(event_id=EVENT_ID, request=pb.AiRequest(vendor="v"))
+    event.actor.user.identifier = "0405"
+    event.story.trace_id = bytes(range(1, 17))
+    event.story.correlation_id = event.story.session_id = event.story.trace_id.hex()
+    assert translate(event).session_id == event.story.trace_id.hex()
+    event.story.session_id += "0"
+    assert refusal(event).field == "story.session_id"
+
+
 @named([path for path in fields(F.TYPE_BOOL, F.TYPE_INT64) if path[-1].name != "absent"])
 @pytest.mark.parametrize("value", [0, 1])
 def test_what_protobuf_has_checked_is_taken_as_it_is(path: Path, value: int) -> None:
