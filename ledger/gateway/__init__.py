@@ -11,6 +11,7 @@
 | `sealed`     | what the gateway asks of whoever sees the sealed rounds                            |
 | `rpc`        | exceptions and cancellation at the edge: every call ends with a documented answer  |
 | `service`    | IngestService on the wire                                                          |
+| `otlp`       | OpenTelemetry's trace and log services, over gRPC and HTTP                         |
 | `health`     | looking after the event log, and saying how it is                                  |
 | `key_watch`  | looking after the key store                                                        |
 | `metrics`    | what is counted and measured                                                       |

@@ -11,14 +11,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import grpc
 
 from ledger.v1 import event_pb2, ingest_pb2
 from tests.ledger.cli.events import event, line
 from tests.ledger.cli.running import TENANT, Cli, Up
+from tests.ledger.gateway.otlp.sending import FOR_TENANT, PROTOBUF, chat_span, export
 
 PROCESSES = 3
+TWO = ("--processes", "2")
 SPREAD_S = 60
 
 
@@ -95,6 +98,29 @@ def test_every_process_serves_one_ledger(cli: Cli) -> None:
     assert tenant["events"] == sent
 
 
+def test_processes_share_the_address_of_otlp_over_http(cli: Cli) -> None:
+    """Connections to it reach each of the processes too, at the one address that is said."""
+    cli.make(TENANT)
+    with serving(cli, "--processes", "2", "--otlp-http", "127.0.0.1:0") as up:
+        metrics = re.findall(r"gateway listens on \S+, metrics on (\S+)", up.err)
+        assert set(re.findall(r"gateway listens on (\S+) for OTLP over HTTP", up.err)) == {
+            up.addresses["OTLP over HTTP"]
+        }
+        sent = 0
+        until = time.monotonic() + SPREAD_S
+        while not all(published(each) for each in metrics):
+            assert time.monotonic() < until, f"{sent} connections reached only one process"
+            sent += 1
+            data = export(chat_span(sent)).SerializeToString()
+            headers = {"Content-Type": PROTOBUF, **FOR_TENANT}
+            with urlopen(
+                Request(f"http://{up.addresses['OTLP over HTTP']}/v1/traces", data, headers), timeout=30
+            ) as done:
+                assert (done.status, done.read()) == (200, b"")
+        assert up.stop() == 0
+    assert cli.good("seal", "--drain", "--json").json["quarantined"] == 0
+
+
 def test_when_one_process_dies_all_end(cli: Cli) -> None:
     """A gateway that lost a process does not look like one that works."""
     cli.make()
@@ -125,8 +151,12 @@ def test_an_address_that_is_taken_is_refused(cli: Cli) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         listen = f"127.0.0.1:{other.getsockname()[1]}"
         done = cli.run("serve", "--processes", "2", "--listen", listen)
+        http = [cli.run("serve", *more, "--listen", "127.0.0.1:0", "--otlp-http", listen) for more in ((), TWO)]
     assert done.code == 2
     assert f"gateway.listen: cannot listen on {listen}" in done.err
+    for each in http:
+        assert each.code == 2
+        assert f"otlp.http_listen: cannot listen on {listen}" in each.err
 
 
 def test_a_number_of_processes_that_cannot_be(cli: Cli) -> None:

@@ -219,6 +219,21 @@ async def test_gzip_over_grpc(gateway: Running) -> None:
     assert len(await gateway.stored()) == 50
 
 
+@pytest.mark.parametrize("is_kept", [False, True])
+async def test_spans_about_something_else(home: Home, is_kept: bool) -> None:
+    """They are counted and not kept; with `otlp.context` one inside a model's call is kept as its context."""
+    child = plain_span(1)
+    child.parent_span_id = chat_span(0).span_id
+    data = export(chat_span(0), child, plain_span(2, trace=2)).SerializeToString()
+    async with running(home, otlp={**HTTP, "context": is_kept}) as gateway:
+        assert (await over_grpc(gateway, data)).ok
+        stored = [each.payload for each in await gateway.stored()]
+        ignored = await fetched_count(gateway, "traces", "ignored")
+    assert len(stored) == (2 if is_kept else 1)
+    assert ignored == (1 if is_kept else 2)
+    assert [each["amends_event_id"] for each in stored[1:]] == [each["event_id"] for each in stored[:1] if is_kept]
+
+
 async def test_there_are_no_metrics(gateway: Running) -> None:
     """The metrics service says that there is none, and what to set; it is no fault, and not to be sent again."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -228,6 +243,13 @@ async def test_there_are_no_metrics(gateway: Running) -> None:
     status, body = await posted(gateway, "/v1/metrics", b"", {})
     assert status == 501
     assert b"OTEL_METRICS_EXPORTER=none" in body
+
+
+async def test_in_clear_beyond_loopback_is_said_and_logged(home: Home, caplog: pytest.LogCaptureFixture) -> None:
+    """The HTTP address, too, says loudly that nothing protects it."""
+    async with running(home, otlp={"http_listen": "0.0.0.0:0"}, insecure_plaintext=True):
+        pass
+    assert "otlp.http_listen is 0.0.0.0:0 IN CLEAR (insecure_plaintext): nothing protects the connection" in caplog.text
 
 
 async def test_what_is_not_durable_is_not_acknowledged(home: Home, send: Sender) -> None:

@@ -16,9 +16,10 @@ import grpc
 import pytest
 from google.protobuf.json_format import MessageToDict
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from ledger.gateway.otlp.signals import TRACES
+from ledger.gateway.otlp.signals import LOGS, TRACES
 from ledger.home import Home
 from tests.ledger.gateway.otlp.sending import (
     FOR_TENANT,
@@ -167,6 +168,37 @@ async def test_damaged_requests_are_always_answered(gateway: Running, send: Send
         assert answer.ok or answer.code in WRONG
     _, body = await posted(gateway, TRACES.path, good, {"Content-Type": PROTOBUF})
     assert body == b""
+
+
+async def test_a_bad_log_record_costs_itself_alone(gateway: Running, send: Sender) -> None:
+    """Of logs as of traces: one that can't be read is refused, the others are not."""
+    good = LogRecord(trace_id=bytes(15) + b"\1", span_id=bytes(7) + b"\1", event_name="gen_ai.choice")
+    records = [good.SerializeToString(), good.SerializeToString().replace(b"gen_ai", b"gen\xffai"), b"\x0a"]
+    answer = await send(gateway, field(1, field(2, b"".join(field(2, each) for each in records))), LOGS)
+    assert (answer.ok, answer.refused) == (True, 2)
+    assert "resource_logs[0].scope_logs[0].log_records[1]: is no valid LogRecord" in answer.message
+
+
+async def test_damaged_json_is_always_answered(gateway: Running) -> None:
+    """Whichever bytes of an export in JSON are changed, it is never a fault."""
+    dice = random.Random(13)
+    good = json_spans()
+    for _ in range(200):
+        damaged = bytearray(good)
+        for _ in range(dice.randint(1, 4)):
+            damaged[dice.randrange(len(damaged))] = dice.choice(b'{}[]",:0123456789\\nulabc')
+        status, body = await posted(gateway, TRACES.path, bytes(damaged), {"Content-Type": JSON})
+        assert status in (200, 400), body
+
+
+async def test_who_asks_before_he_sends_is_told(gateway: Running) -> None:
+    """`Expect: 100-continue` is answered: go on, or at once with what is wrong."""
+    body = export(chat_span(0)).SerializeToString()
+    expects = HEAD + b"Expect: 100-continue\r\nConnection: close\r\n"
+    answer = await spoken(gateway, expects + b"Content-Length: %d\r\n\r\n" % len(body), more=body)
+    assert answer.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")
+    refused = await spoken(gateway, expects + b"Content-Length: 99999999\r\n\r\n")
+    assert refused.startswith(b"HTTP/1.1 413 ")
 
 
 async def test_more_records_than_are_taken(home: Home, send: Sender) -> None:
