@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -53,7 +54,8 @@ def store(key: SpoolKey, folder: Path) -> None:
     """Writes the copy. Raises OSError."""
     values = _values(key)
     record = json.dumps({**values, "sha256": _digest(values)}, sort_keys=True) + "\n"
-    draft = folder / f".{FILE_NAME}.{os.getpid()}"
+    # Several clients of one process may share a folder; each stores from a thread of its own.
+    draft = folder / f".{FILE_NAME}.{os.getpid()}.{threading.get_ident()}"
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(record)

@@ -70,16 +70,26 @@ class Handler:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._config = parts.config
-        self.in_flight = 0
+        self._tasks: set[asyncio.Task[object]] = set()
         self.idle = asyncio.Event()
         self.idle.set()
         self._bytes = 0
         self.stopping = False
         self._passing = Passing(parts.outgoing, parts.recording, parts.metrics, parts.config.call_timeout_ms / 1_000)
 
+    @property
+    def in_flight(self) -> int:
+        """Calls at work."""
+        return len(self._tasks)
+
     def stop(self) -> None:
         """Takes no further calls; those at work go on."""
         self.stopping = self._passing.stopping = True
+
+    def cancel(self) -> None:
+        """Ends the calls at work."""
+        for task in self._tasks:
+            task.cancel()
 
     @property
     def held_bytes(self) -> int:
@@ -89,7 +99,10 @@ class Handler:
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """The answer to a request."""
         passage = Passage(time.monotonic(), time.time_ns() // 1_000_000)
-        self.in_flight += 1
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a request is handled by a task")
+        self._tasks.add(task)
         self.idle.clear()
         try:
             try:
@@ -107,8 +120,8 @@ class Handler:
                 fault = OwnAnswer(500, "fault", f"the proxy failed; its log has the fault {fault_id}")
                 return fault.response(kind, passage.own_headers)
         finally:
-            self.in_flight -= 1
-            if self.in_flight == 0:
+            self._tasks.discard(task)
+            if not self._tasks:
                 self.idle.set()
             self._bytes -= len(passage.body)
 

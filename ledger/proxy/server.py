@@ -152,6 +152,7 @@ async def _drained(handler: Handler, within_s: float) -> None:
             await handler.idle.wait()
     except TimeoutError:
         log.warning("%d calls were still at work when the time to drain was over, and are cancelled", handler.in_flight)
+        handler.cancel()
 
 
 async def _look(config: ProxyConfig, parts: Parts, context: ssl.SSLContext | None) -> None:

@@ -21,6 +21,8 @@ class RawUpstream:
     close_after: bool = False
     seen: list[bytes] = field(default_factory=list)
     closed: int = 0
+    written: int = 0
+    pause_s: float = 0.0
 
 
 @contextmanager
@@ -44,7 +46,8 @@ def raw_upstream() -> Iterator[RawUpstream]:
                 for piece in upstream.answer:
                     writer.write(piece)
                     await writer.drain()
-                    await asyncio.sleep(0)
+                    upstream.written += len(piece)
+                    await asyncio.sleep(upstream.pause_s)
                 if upstream.close_after:
                     writer.close()
                     return
