@@ -43,8 +43,9 @@ async def test_who_is_told_what(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
                 assert (code, told in text) == (NOT_FOUND, True), (call, text)
                 assert await asked(ledger, call, OWN, "of beta") == strangers[call]
                 assert await asked(ledger, call, NOWHERE, "of beta") == strangers[call]
-            code, text = await asked(ledger, "Find", OWN, "org_auditor")
-            assert (code, told in text) == (NOT_FOUND, True)
+            for call in ("Find", "Coverage"):
+                code, text = await asked(ledger, call, OWN, "org_auditor")
+                assert (code, told in text) == (NOT_FOUND, True)
             producer = bearer(ledger.key.token("producer"))
             code, text, _ = await outcome(ledger.ingest("Publish", publishing(OWN), producer))
             assert (code, "closed" in text) == (NOT_FOUND, True)

@@ -22,7 +22,7 @@ from ledger.gateway.otlp.parts import Malformed, Parts
 from ledger.gateway.otlp.reading import Read, read
 from ledger.gateway.otlp.signals import Signal
 from ledger.gateway.otlp.tenancy import Tenancy
-from ledger.gateway.publisher import InvalidCall, Publisher, Request
+from ledger.gateway.publisher import InvalidCall, Publisher, Request, UnknownTenant
 from ledger.identity.errors import Denied
 from ledger.otlp import MappingOptions
 from ledger.tenants import Tenant
@@ -93,7 +93,11 @@ class Exporter:
             opened.append(self._open(signal, parts, Tenancy(who, named, self._limits.tenant, self._find_tenant)))
             return opened[0].requests
 
-        responses = await self._publisher.publish_each(size_bytes, open_requests, who.submitter, remaining_s)
+        try:
+            responses = await self._publisher.publish_each(size_bytes, open_requests, who.submitter, remaining_s)
+        except UnknownTenant:
+            # Closed since it was found; sent again, its records are refused and the others are taken.
+            raise Unavailable("a tenant of an export was closed meanwhile") from None
         return self._answer(signal, opened[0], responses)
 
     def _open(self, signal: Signal, parts: Callable[[], Parts], tenancy: Tenancy) -> _Opened:

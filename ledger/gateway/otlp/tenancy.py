@@ -28,6 +28,7 @@ NO_TENANT = (
     "operator set otlp.tenant"
 )
 NO_SUCH_TENANT = "there is no such tenant"
+CLOSED = "the tenant is closed: it takes no events any more"
 
 
 class Tenancy:
@@ -54,8 +55,11 @@ class Tenancy:
             except Denied as error:
                 self.denied[tenant] = error
                 raise
-            if tenant == SYSTEM or self._find(tenant) is None:
+            found = None if tenant == SYSTEM else self._find(tenant)
+            if found is None:
                 raise Rejected("", NO_SUCH_TENANT)
+            if found.state != "open":
+                raise Rejected("", CLOSED)
             self._kinds[tenant] = kinds
         return tenant
 

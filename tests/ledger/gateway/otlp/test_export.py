@@ -20,6 +20,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from ledger.errors import Unavailable
 from ledger.gateway.otlp.signals import LOGS, METRICS_SERVICE, TRACES
 from ledger.home import Home
+from ledger.tenants import set_state
 from tests.ledger.gateway.otlp.sending import (
     FOR_TENANT,
     HTTP,
@@ -148,6 +149,20 @@ async def test_records_of_several_tenants_in_one_export(home: Home, gateway: Run
     assert (answer.ok, answer.refused) == (True, 2)
     assert answer.message == "2 of 4 spans were refused: resource_spans[2]: there is no such tenant"
     assert sorted(each.payload["tenant"] for each in await gateway.stored()) == [TENANT, "beta"]
+
+
+async def test_records_for_a_closed_tenant(home: Home, gateway: Running, send: Sender) -> None:
+    """A tenant that is being deleted takes nothing any more; what the same export holds for others is kept."""
+    with home.keys(home.config(environment={})) as keys:
+        keys.tenants.add("beta")
+        with keys.database.write() as rows:
+            set_state(rows, "beta", "closing")
+    request = export(chat_span(0), tenant=TENANT)
+    request.resource_spans.extend(export(chat_span(1), tenant="beta").resource_spans)
+    answer = await send(gateway, request.SerializeToString(), headers={})
+    assert (answer.ok, answer.refused) == (True, 1)
+    assert answer.message.endswith("resource_spans[1]: the tenant is closed: it takes no events any more")
+    assert len(await gateway.stored()) == 1
 
 
 async def test_two_tenants_in_the_header(gateway: Running) -> None:
