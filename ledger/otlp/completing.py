@@ -7,7 +7,8 @@
 - A record of no known session belongs to its trace: the trace id stands as session id, derived. So erasing a person
   reaches everything of a trace in which she was named, whichever span named her.
 - Attributes of generative AI that nothing here takes are kept as they came, in the content `attributes`; those of other
-  kinds when context is to be kept."""
+  kinds when context is to be kept.
+"""
 
 from __future__ import annotations
 

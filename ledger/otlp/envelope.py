@@ -2,7 +2,8 @@
 
 Head sampling breaks completeness, so an event says which fraction of operations its producer records, from the first
 of: `ledger.sampling` of the resource; the sampling threshold in the span's own trace state (`ot=th:…`, or `ot=p:…` of
-older samplers); the receiver's configuration. Unset: unknown."""
+older samplers); the receiver's configuration. Unset: unknown.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """Evaluations of an answer: each becomes a Finding about the event that it evaluates.
 
 OpenTelemetry's `gen_ai.evaluation.result`, a log record of the evaluated span or an event on it; OpenInference's
-`evaluations.<n>.evaluation.*` on the span. The rule is the evaluation's name; score, label and explanation are the
-note. A score says nothing of how bad it is: the severity is `info`, the status is not known."""
+`evaluations.<n>.evaluation.*` on the span. The rule is `evaluation.` and its name; score, label and explanation are the
+note. A score says nothing of how bad it is: the severity is `info`, the status is not known.
+"""
 
 from __future__ import annotations
 
@@ -61,8 +62,8 @@ def finding(
     """One evaluation of the span with these ids; of none where they are empty."""
     trace_id, span_id = key
     event = new_event(event_id_of(tenant, trace_id, span_id, signal, which), trace_id, span_id, at_ns, service, options)
-    rule = next((text for name in NAMES if (text := text_of(said.get(name))) is not None), None)
-    event.finding.rule = rule if rule is not None and fits(rule) else UNNAMED
+    rule = next((text for name in NAMES if (text := text_of(said.get(name))) is not None), "")
+    event.finding.rule = f"{UNNAMED}.{rule}" if rule and fits(f"{UNNAMED}.{rule}") else UNNAMED
     event.finding.severity = pb.SEVERITY_INFO
     if trace_id:
         event.story.correlation_id = trace_id.hex()

@@ -15,7 +15,8 @@ Only what is in the same export is known; an export that is retried is the same 
 - **Asked for**: a run of a tool names the request whose answer asked for it, found by the call's id. A run without id
   is paired with an answer of its parent, or of an earlier child of the same parent, by the tool's name and in order:
   then call id and request are marked as derived (`asked_tools` has the forms of answers). What was asked for and never
-  ran is no event."""
+  ran is no event.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 """Spans around requests and tool calls (an HTTP call, a query), kept where that is wanted: as amendments of the nearest
-ancestor in the same export that is an event itself, with everything they say in the content `attributes`."""
+ancestor in the same export that is an event itself, with everything they say in the content `attributes`.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """`ledger.*`: what no convention has a name for, and an auditor asks for. These attributes come before all others.
 
 They may stand on the span or on one of its ancestors in the same export (then the event marks what it took from there
-as derived); `ledger.ai_system`, `ledger.use_case`, `ledger.purpose` and `ledger.classification` on the resource too."""
+as derived); `ledger.ai_system`, `ledger.use_case`, `ledger.purpose` and `ledger.classification` on the resource too.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 Documents that a retriever found, or a reranker kept, are context retrieved: id and text become contents, the score
 stays a number, the rank is the place in the list. Vectors are not kept: they are numbers made from the text that stands
-beside them."""
+beside them.
+"""
 
 from __future__ import annotations
 

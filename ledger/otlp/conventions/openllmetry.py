@@ -3,7 +3,8 @@
 Its present instrumentation writes messages as OpenTelemetry does; the older one writes families of numbered attributes,
 `gen_ai.prompt.<n>.*` and `gen_ai.completion.<n>.*`, put back together in OpenAI's chat form. What a decorated function
 took and gave (`traceloop.entity.input`, `traceloop.entity.output`) is JSON. Tools have no call id. Its MCP
-instrumentation says `tools/call` only inside what went in."""
+instrumentation says `tools/call` only inside what went in.
+"""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ def test_an_evaluation_is_a_finding_about_the_event_it_evaluates() -> None:
     for each in (from_log, from_event, from_family):
         translate(each.event)
         finding = each.event.finding
-        assert (finding.rule, finding.severity) == ("relevance", pb.SEVERITY_INFO)
+        assert (finding.rule, finding.severity) == ("evaluation.relevance", pb.SEVERITY_INFO)
         assert list(finding.evidence_event_ids) == [evaluated]
         assert 0.4 in json.loads(finding.note.text).values()
     assert len({each.event.event_id for each in (chat, from_log, from_event)}) == 3
