@@ -73,6 +73,7 @@ class ProxyConfig:
     )
     header_bytes_max: int = setting(32 * KIB, "Bytes of one header field.", least=KIB, most=MIB)
     body_bytes_max: int = setting(32 * MIB, "Bytes of a request's body; more is answered 413.", least=KIB, most=GIB)
+    body_timeout_ms: int = setting(60_000, "Longest a request's body may take to arrive; then 408.", least=1)
     calls_in_flight_max: int = setting(1_000, "Calls at once; more are answered 503.", least=1, most=100_000)
     bytes_in_flight_max: int = setting(
         512 * MIB, "Bytes held of calls at work or not yet recorded; more are answered 503.", least=MIB

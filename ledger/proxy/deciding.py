@@ -41,7 +41,8 @@ WHY: dict[Reason, str] = {
 class Decision:
     """What becomes of a request. `body`: what leaves, and what is recorded. `rule`: that decided it.
 
-    `detected`: the class found, "" where nobody looked or nothing was found.
+    `detected`: the class found, "" where nobody looked or nothing was found. `counts`, `pack`: what was taken out by
+    type, and by which patterns.
     """
 
     verdict: InFlight
@@ -52,6 +53,7 @@ class Decision:
     data_class: str
     detected: str = ""
     counts: tuple[tuple[str, int], ...] = ()
+    pack: str = ""
 
     @property
     def policy_id(self) -> str:
@@ -126,7 +128,7 @@ class Decider:
                 return replace(allowed, verdict="refuse", reason="not_readable")
             if not looked.counts:
                 return allowed
-            return replace(allowed, verdict="redact", body=looked.body, counts=looked.counts)
+            return replace(allowed, verdict="redact", body=looked.body, counts=looked.counts, pack=looked.pack)
         if not ruling.allows(question.vendor):
             return replace(allowed, verdict="refuse", reason="vendor")
         return allowed

@@ -22,9 +22,11 @@ from ledger.client.ids import event_id
 from ledger.proxy.callers import circumstances
 from ledger.proxy.calls import Call, End
 from ledger.v1 import event_pb2 as pb
-from ledger.vendors import Asked, answered_fields, asked_fields, results_seen, runs_at_vendor
+from ledger.vendors import Answered, Asked, answered_fields, asked_fields, results_seen, runs_at_vendor
 from ledger.vendors.fields import Fields, name_of
+from ledger.vendors.json_values import dump
 
+REDACTION = "audit-ledger-redaction"
 CONTENTS = ("system_instructions", "input", "variables", "tool_definitions")
 _PHASES = {"answered": "completed", "refused": "failed", "failed": "failed", "cancelled": "cancelled"}
 _LASTING = (
@@ -57,12 +59,13 @@ class Recorded:
 def beginning(call: Call, asked: Asked) -> Recorded:
     """What is on record before the request leaves."""
     known = _known(call, asked)
-    return Recorded((_first(call, {**known, **asked_fields(asked)}),), tuple(_seen(call, asked, known)))
+    return Recorded((_first(call, {**known, **_said(asked), **_guarded(call)}),), tuple(_seen(call, asked, known)))
 
 
 def ending(call: Call, asked: Asked, end: End) -> Recorded:
     """What is on record at the end; all of it, where no beginning is."""
-    known, said, outcome = _known(call, asked), asked_fields(asked), _outcome(call, end)
+    known, said = _known(call, asked), _said(asked)
+    outcome = {**_outcome(call, end), **_guarded(call, end.answered)}
     seen: tuple[pb.Event, ...] = ()
     if call.has_start:
         said = {key: value for key, value in said.items() if key not in CONTENTS}
@@ -74,12 +77,17 @@ def ending(call: Call, asked: Asked, end: End) -> Recorded:
         events = [event]
     else:
         brief = {key: value for key, value in said.items() if key not in CONTENTS}
-        events = [_first(call, {**known, **said}), _last(call, end, {**known, **brief, **outcome})]
+        events = [_first(call, {**known, **said, **_guarded(call)}), _last(call, end, {**known, **brief, **outcome})]
     if not call.has_start and end.kind != "refused":
         seen = tuple(_seen(call, asked, known))
     if end.answered is not None and end.answered.tools_ran:
         events += runs_at_vendor(end.answered.tools_ran, call.upstream.vendor, _story(call, known), events[0])
     return Recorded(tuple(events), seen)
+
+
+def _said(asked: Asked) -> Fields:
+    """What the request says, but for its prompts, which are told with those that header fields name."""
+    return {key: value for key, value in asked_fields(asked).items() if key != "prompts"}
 
 
 def _first(call: Call, fields: Fields) -> pb.Event:
@@ -114,7 +122,7 @@ def _known(call: Call, asked: Asked) -> Fields:
         "vendor_account": arn[2] or None if arn else None,
         "region": region,
         "region_source": source,
-        "prompts": [each for each in call.said.prompts if name_of(each["prompt_id"])],
+        "prompts": [each for each in (*call.said.prompts, *_kept_by_vendor(asked)) if name_of(each["prompt_id"])],
         "policy_decision": {
             "verdict": call.decision.verdict,
             "policy_id": call.decision.policy_id,
@@ -124,6 +132,11 @@ def _known(call: Call, asked: Asked) -> Fields:
         "derived_fields": derived,
     }
     return {key: value for key, value in fields.items() if value not in (None, [])}
+
+
+def _kept_by_vendor(asked: Asked) -> list[Fields]:
+    """Prompts that the request names, and the vendor keeps."""
+    return [{"prompt_id": each.prompt_id, "revision": each.revision or None} for each in asked.prompts]
 
 
 def _region(call: Call, asked: Asked) -> tuple[str | None, str | None]:
@@ -144,7 +157,7 @@ def _outcome(call: Call, end: End) -> Fields:
     """What the end says."""
     fields: Fields = {"latency_ms": _since(call, end.at_s)}
     if end.answered is not None:
-        fields |= answered_fields(end.answered)
+        fields |= _said_by(end.answered)
     if end.error_class and "error_class" not in fields:
         fields["error_class"] = end.error_class
         if end.error_text:
@@ -157,6 +170,27 @@ def _outcome(call: Call, end: End) -> Fields:
     elif end.kind == "answered" and "output" in fields:
         fields["output_delivered"] = "as_is"
     return fields
+
+
+def _said_by(answered: Answered) -> Fields:
+    """What an answer says, and what of it could not be kept."""
+    fields = answered_fields(answered)
+    if answered.unreadable:
+        fields["output"] = pb.Content(absent=True)
+    elif answered.cut and "output" in fields:
+        output = fields["output"]
+        kind = "text/plain" if isinstance(output, str) else "application/json"
+        text = (output if isinstance(output, str) else dump(output)).encode("utf-8", "replace").decode("utf-8")
+        fields["output"] = pb.Content(text=text, media_type=f"{kind};cut")
+    return fields
+
+
+def _guarded(call: Call, answered: Answered | None = None) -> Fields:
+    """The guardrails that ran: the proxy's own redaction, where it took something out, and the vendor's."""
+    found = [] if answered is None else answered_fields(answered).get("guardrails", [])
+    if call.decision.verdict == "redact":
+        found = [{"name": REDACTION, "version": call.decision.pack, "verdict": "redact"}, *found]
+    return {"guardrails": found} if found else {}
 
 
 def _story(call: Call, known: Fields) -> Fields:

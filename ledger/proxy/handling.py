@@ -133,7 +133,7 @@ class Handler:
         self._check_load(request.content_length or 0)
         if target.route is None:
             return await self._pass_unrecorded(request, passage, target, said)
-        passage.body = await body_of(request, self._config.body_bytes_max)
+        passage.body = await self._body_of(request)
         self._bytes += len(passage.body)
         self._check_load(0)
         received_s = time.monotonic()
@@ -178,6 +178,13 @@ class Handler:
         if request.method == "CONNECT":
             self._parts.metrics.refused("path")
             raise OwnAnswer(501, "connect", "this proxy opens no tunnels: give it as the base URL of a client")
+
+    async def _body_of(self, request: web.BaseRequest) -> bytes:
+        try:
+            return await body_of(request, self._config.body_bytes_max, self._config.body_timeout_ms / 1_000)
+        except OwnAnswer:
+            self._parts.metrics.refused("size")
+            raise
 
     def _check_load(self, size: int) -> None:
         over = self.in_flight > self._config.calls_in_flight_max
@@ -289,7 +296,7 @@ class Handler:
         given = read_fields(request.raw_headers)
         headers = by_name(given)
         await self._who(request, said, headers)
-        passage.body = await body_of(request, self._config.body_bytes_max)
+        passage.body = await self._body_of(request)
         self._bytes += len(passage.body)
         anew = target.upstream.name in self._parts.signers and not _has_own_key(headers)
         fields = sent_on(given, signed_anew=anew, narrow=False)

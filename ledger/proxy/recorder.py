@@ -51,6 +51,9 @@ from ledger.vendors import Answered, AnswerReader, Asked, read_request
 
 log = logging.getLogger(__name__)
 
+CONTENTS_HELD = 4
+"""Characters of an answer's texts that are held while it is read, in multiples of what is kept of a content."""
+
 CLIENT_COUNTS = ("spool_bytes", "queued_events", "accepted", "repeated", "rejected", "dropped", "spool_lost_events")
 
 
@@ -179,7 +182,7 @@ class Recorder:
 
     def _read(self, message: More) -> None:
         if message.head is not None:
-            self._open[message.event_id] = _opened(message.head)
+            self._open[message.event_id] = self._opened(message.head)
         reader = self._open[message.event_id].reader
         for piece, at_s in message.pieces:
             reader.feed(piece, at_s)
@@ -189,7 +192,7 @@ class Recorder:
         self._waiting.pop(call.event_id, None)
         open_ = self._open.pop(call.event_id, None)
         if open_ is None and message.head is not None:
-            open_ = _opened(message.head)
+            open_ = self._opened(message.head)
         try:
             if open_ is not None:
                 end = _read_to_end(open_.reader, message)
@@ -199,6 +202,11 @@ class Recorder:
             self._count("records_lost")
             bare = replace(message.end, error_class=message.end.error_class or "record_not_made")
             self._emit(call, ending(call, Asked(model=call.route.model), bare))
+
+    def _opened(self, head: Head) -> _Open:
+        # More than is kept of a content in the end, so that only what is far too long is cut before it is understood.
+        room = CONTENTS_HELD * self._content_bytes_max
+        return _Open(head, AnswerReader(head.call.route, head.status, head.headers, characters_max=room))
 
     # --- to the ledger ----------------------------------------------------------------------------------------------
 
@@ -278,10 +286,6 @@ class Recorder:
     def _report(self, error: Exception) -> None:
         self._count("faults")
         report_fault(error, "recording a call")
-
-
-def _opened(head: Head) -> _Open:
-    return _Open(head, AnswerReader(head.call.route, head.status, head.headers))
 
 
 def _read_to_end(reader: AnswerReader, message: Ended) -> End:

@@ -27,12 +27,13 @@ BETWEEN = "\n\x1e\n"
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What was found in a body. `body`: without it. `opaque`: strings that can't be looked into."""
+    """What `pack` found in a body. `body`: without it. `opaque`: strings that can't be looked into."""
 
     body: bytes
     classification: Classification
     counts: tuple[tuple[str, int], ...]
     opaque: int
+    pack: str
 
 
 def look(body: bytes, redactor: Redactor, numbering: Numbering, also: Sequence[Detector] = ()) -> Looked | None:
@@ -50,7 +51,8 @@ def look(body: bytes, redactor: Redactor, numbering: Numbering, also: Sequence[D
         for kind, count in each.counts:
             counts[kind] = counts.get(kind, 0) + count
     classification = highest(each.classification for each in found)
-    return Looked(_written(text, places, kept), classification, tuple(sorted(counts.items())), places.opaque)
+    pack = found[0].pack if found else redactor.identity
+    return Looked(_written(text, places, kept), classification, tuple(sorted(counts.items())), places.opaque, pack)
 
 
 def _redacted(

@@ -8,16 +8,18 @@ reads it. A query may hold a vendor's key (Gemini's `key`), so neither path nor 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from ledger.proxy.answers import OwnAnswer
 from ledger.proxy.upstreams import Upstream
 from ledger.vendors import Route, route_of
 from ledger.vendors.decompressing import Broken, decompressor
 
+CONTINUE = "100-continue"
 READING = ("GET", "HEAD", "OPTIONS")
 _DOTS = {".", "..", "%2e", "%2e%2e", ".%2e", "%2e."}
 
@@ -52,11 +54,23 @@ def target_of(method: str, raw_path: str, upstreams: Mapping[str, Upstream]) -> 
     return Target(upstream, path, route_of(method, plain))
 
 
-async def body_of(request: web.BaseRequest, bytes_max: int) -> bytes:
-    """The whole body; `OwnAnswer` where it is longer."""
+async def body_of(request: web.BaseRequest, bytes_max: int, within_s: float) -> bytes:
+    """The whole body; `OwnAnswer` where it is longer, or takes longer."""
     length = request.content_length
     if length is not None and length > bytes_max:
         raise OwnAnswer(413, "body_too_large", f"a request's body has at most {bytes_max} bytes here")
+    try:
+        async with asyncio.timeout(within_s):
+            if request.version >= HttpVersion11 and request.headers.get("expect", "").lower() == CONTINUE:
+                await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                # Nothing of the answer itself is written yet.
+                request.writer.output_size = 0
+            return await _read(request, bytes_max)
+    except TimeoutError:
+        raise OwnAnswer(408, "body_too_slow", f"a request's body arrives within {within_s:g} s here") from None
+
+
+async def _read(request: web.BaseRequest, bytes_max: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     async for part in request.content.iter_any():

@@ -12,7 +12,8 @@ brought its first token.
 
 An answer may be compressed (gzip, deflate); another encoding is not read, and the answer says so (`unreadable`).
 Nothing here raises on what an answer holds. What is held is bounded: `body_bytes_max` of one body, `stream_bytes_max`
-of all of a stream; what comes behind is left out, and the answer says that it was cut.
+of all of a stream, `characters_max` of the texts put together; what comes behind is left out, and the answer says that
+it was cut.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from ledger.vendors.event_stream import BrokenStream, EventStreamReader
 from ledger.vendors.exchange import Answered, Asked
 from ledger.vendors.json_array import ArrayReader
 from ledger.vendors.json_values import Json, load, table, text, whole
-from ledger.vendors.pieces import Room
+from ledger.vendors.pieces import CHARACTERS_MAX, Room
 from ledger.vendors.routes import FormatName, Route
 from ledger.vendors.sse import SseReader
 
@@ -109,12 +110,13 @@ class AnswerReader:
         *,
         body_bytes_max: int = BODY_BYTES_MAX,
         stream_bytes_max: int = STREAM_BYTES_MAX,
+        characters_max: int = CHARACTERS_MAX,
     ) -> None:
         self._route = route
         self._format = FORMATS[route.format]
         self._status = status
         self._headers = headers
-        self._room = Room()
+        self._room = Room(characters_max)
         self._open = decompressor(headers.get("content-encoding", ""))
         self._body = bytearray()
         self._cut = self._broken = False

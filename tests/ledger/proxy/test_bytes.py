@@ -160,6 +160,49 @@ def test_a_body_of_a_megabyte_goes_through(both: Both) -> None:
     assert request.output.media_type == f"text/plain;cut-from-bytes={len(text)}"
 
 
+def test_an_answer_that_can_not_be_read_is_called_absent(both: Both) -> None:
+    """An answer in an encoding that can't be read here is passed on as it is; its record says that there was one."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: br\r\n"
+    both.upstream.answer = [head + b"Content-Length: 3\r\n\r\n\x0b\x00\x80"]
+    found, came = ask(both.port, post("/openai/v1/chat/completions"))
+    assert came == b"\x0b\x00\x80"
+    assert both.proxy.event_of(event_in(found)).request.output.absent
+
+
+def test_an_answer_without_end_is_kept_to_a_bound(both: Both) -> None:
+    """A stream that says more than is held of it is passed on whole, and its record says that it was cut."""
+    event = b'data: {"choices":[{"index":0,"delta":{"content":"%s"}}]}\n\n' % (b"again " * 10_000)
+    both.upstream.answer = [
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: %d\r\n\r\n" % (len(event) * 30),
+        *[event] * 30,
+    ]
+    found, came = ask(both.port, post("/openai/v1/chat/completions"))
+    assert came == event * 30
+    output = both.proxy.event_of(event_in(found)).request.output
+    assert len(output.text) == 256 * 1024
+    assert output.media_type == f"text/plain;cut-from-bytes={4 * 256 * 1024}"
+
+
+def test_a_caller_who_asks_first_is_told_to_go_on(both: Both) -> None:
+    """A caller who waits for 100 Continue gets it before he sends his body."""
+    both.upstream.answer = [b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"]
+    head, _, body = post("/openai/v1/chat/completions", BODY, b"Expect: 100-continue").partition(b"\r\n\r\n")
+    with socket.create_connection(("127.0.0.1", both.port), timeout=15) as connection:
+        connection.sendall(head + b"\r\n\r\n")
+        assert connection.recv(4096) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(body)
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+def test_prompts_of_fields_and_of_the_request_stand_together(both: Both) -> None:
+    """A prompt that the service names and one that the vendor keeps are both on record."""
+    both.upstream.answer = [b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"]
+    body = b'{"model":"gpt-4o","input":"hi","prompt":{"id":"pmpt_1","version":"3"}}'
+    found, _ = ask(both.port, post("/openai/v1/responses", body, b"x-ledger-prompt: greeting@7"))
+    prompts = both.proxy.event_of(event_in(found)).request.prompts
+    assert [(each.prompt_id, each.revision) for each in prompts] == [("greeting", "7"), ("pmpt_1", "3")]
+
+
 def test_a_request_in_chunks_is_taken(both: Both) -> None:
     """A caller may send his body in chunks; it leaves with its length."""
     both.upstream.answer = [b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"]

@@ -46,6 +46,16 @@ def test_a_body_that_is_too_large(gateway: ScriptedGateway, upstream: RawUpstrea
     assert upstream.seen == []
 
 
+def test_a_body_that_does_not_come(gateway: ScriptedGateway, upstream: RawUpstream, tmp_path: Path) -> None:
+    """A body that takes too long to arrive is 408, and holds its place no longer."""
+    with proxied(gateway, f"http://127.0.0.1:{upstream.port}", tmp_path, body_timeout_ms=200) as proxy:
+        head, body = ask(port_of(proxy), post(CHAT)[:-10])
+        assert head.split(b" ")[1] == b"408"
+        assert b"body_too_slow" in body
+        wait_until(lambda: proxy.metric("calls_in_flight") == 0)
+    assert upstream.seen == []
+
+
 def test_a_header_field_that_is_too_large(gateway: ScriptedGateway, upstream: RawUpstream, tmp_path: Path) -> None:
     """A header field over the limit is refused before anything is read."""
     with proxied(gateway, f"http://127.0.0.1:{upstream.port}", tmp_path, header_bytes_max=2_000) as proxy:

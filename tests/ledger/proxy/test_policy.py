@@ -124,6 +124,10 @@ def test_what_is_redacted_leaves_without_it(
     assert (event.policy_decision.verdict, event.policy_decision.rule) == (pb.VERDICT_REDACT, "mail")
     assert held(event, MAIL, "4111") == []
     assert "⟨email:" in event.request.input.text
+    (guardrail,) = event.request.guardrails
+    assert (guardrail.name, guardrail.verdict) == ("audit-ledger-redaction", pb.VERDICT_REDACT)
+    assert guardrail.version.startswith("builtin/")
+    assert translate(event).kind == "request"
 
 
 def test_the_person_who_asks_is_taken_out_too(gateway: ScriptedGateway, vendor: Loopback, tmp_path: Path) -> None:
