@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.figures import Figure, machine
 
-NAMES = ("sealing", "ingest", "otlp", "query_latency", "redaction", "proxying")
+NAMES = ("sealing", "ingest", "otlp", "key_store", "query_latency", "redaction", "proxying")
 
 
 def main() -> int:
@@ -27,7 +27,8 @@ def main() -> int:
         "# Figures",
         "",
         f"{platform.machine()}, Python {platform.python_version()}, {machine()}. Durability as in production: SQLite "
-        "`synchronous=FULL`, Kafka `acks=all` and idempotent (one broker), sealed files fsynced. Ratios are to a floor "
+        "`synchronous=FULL`, PostgreSQL with `fsync` and `synchronous_commit` on, Kafka `acks=all` and idempotent (one "
+        "broker), sealed files fsynced. Ratios are to a floor "
         "measured in the same run.",
         "",
         "| what | value | floor | ratio | aim |",

@@ -40,6 +40,13 @@ IDLE_IN_TRANSACTION_MS = 600_000
 KEEPALIVE_S = 10
 VERSION_LEAST = 13_00_00
 
+_PLANNER = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "jit": "off"} | {
+    "cpu_tuple_cost": "1"
+}
+"""Nearly every question is for some rows by their keys, and has an index. The planner has no statistics on columns of
+bytes (`ledger.keys.postgresql_rows`), and on a new table none at all: left alone it would read a tenant's table from
+end to end. A price of 1 for looking at a row makes it look at those only that it was asked for."""
+
 _LOOK = (
     "SELECT current_setting('fsync'), current_setting('synchronous_commit'), pg_catalog.pg_is_in_recovery(), "
     "current_setting('server_version_num')::int"
@@ -219,6 +226,7 @@ class Connections:
             "tcp_keepalives_idle": str(KEEPALIVE_S),
             "tcp_keepalives_interval": str(KEEPALIVE_S // 2),
             "tcp_keepalives_count": "3",
+            **_PLANNER,
         }
         each = ", ".join(["pg_catalog.set_config(%s, %s, false)"] * len(settings))
         connection.execute(f"SELECT {each}".encode(), [text for pair in settings.items() for text in pair])

@@ -1,5 +1,8 @@
 """The SQL of holders, scopes and links: sealed rows in, sealed rows out. Nothing is opened here.
 
+Every select is a join against what is wanted, whole keys of the rows: then both databases seek each key in its index.
+SQLite would scan the tenant for a row-value IN, PostgreSQL, which knows nothing of the columns' values, for any IN.
+
 Every select brings the sealed bucket key with the row, out of one snapshot: between two selects a re-wrapping could
 put a row under a key that the second would not find. Selects and inserts go in chunks, not a statement a row.
 """
@@ -54,14 +57,12 @@ class ScopeRow(NamedTuple):
 def select_holders(rows: Rows, tenant: str, hashes: Sequence[bytes]) -> Iterator[HolderRow]:
     """The holders of these hashes that exist."""
     for chunk in _chunks(hashes):
-        # SQLite would scan the tenant for a row-value IN; a join against the wanted pairs seeks each, in their order.
-        pairs = ", ".join(["(?, ?)"] * len(chunk))
         found = rows.execute(
-            f"WITH wanted (bucket, holder_hash) AS (VALUES {pairs}) "
+            f"WITH wanted (tenant, bucket, holder_hash) AS (VALUES {_marks(3, chunk)}) "
             f"SELECT r.holder_hash, r.kind, r.normalization, {_SEALING} FROM wanted AS w "
             f"CROSS JOIN holders AS r LEFT JOIN bucket_keys AS b ON {_BUCKET_KEY} "
-            "WHERE r.tenant = ? AND r.bucket = w.bucket AND r.holder_hash = w.holder_hash",
-            [value for each in chunk for value in (each[0], each)] + [tenant],
+            "WHERE r.tenant = w.tenant AND r.bucket = w.bucket AND r.holder_hash = w.holder_hash",
+            [value for each in chunk for value in (tenant, each[0], each)],
         )
         for holder_hash, kind, normalization, *sealing in found:
             yield HolderRow(holder_hash, kind, normalization, _sealing("holders", tenant, sealing))
@@ -108,13 +109,12 @@ def select_links(rows: Rows, tenant: str, pairs: Sequence[tuple[bytes, bytes]]) 
     """Those of these links that exist."""
     found: set[tuple[bytes, bytes]] = set()
     for chunk in _chunks(pairs):
-        wanted = ", ".join(["(?, ?)"] * len(chunk))
         found.update(
             rows.execute(
-                f"WITH wanted (stand_in, person) AS (VALUES {wanted}) "
+                f"WITH wanted (tenant, stand_in, person) AS (VALUES {_marks(3, chunk)}) "
                 "SELECT l.stand_in_hash, l.person_hash FROM wanted AS w CROSS JOIN links AS l "
-                "WHERE l.tenant = ? AND l.stand_in_hash = w.stand_in AND l.person_hash = w.person",
-                [value for pair in chunk for value in pair] + [tenant],
+                "WHERE l.tenant = w.tenant AND l.stand_in_hash = w.stand_in AND l.person_hash = w.person",
+                [value for pair in chunk for value in (tenant, *pair)],
             )
         )
     return found
@@ -123,10 +123,11 @@ def select_links(rows: Rows, tenant: str, pairs: Sequence[tuple[bytes, bytes]]) 
 def _select_scopes(rows: Rows, tenant: str, by: str, values: Sequence[bytes]) -> Iterator[ScopeRow]:
     for chunk in _chunks(values):
         found = rows.execute(
-            f"SELECT r.row_key, r.scope_id, r.holder_hash, r.retention_class, r.month, {_SEALING} FROM scopes AS r "
-            f"LEFT JOIN bucket_keys AS b ON {_BUCKET_KEY} "
-            f"WHERE r.tenant = ? AND r.{by} IN ({', '.join('?' * len(chunk))})",
-            (tenant, *chunk),
+            f"WITH wanted (tenant, value) AS (VALUES {_marks(2, chunk)}) "
+            f"SELECT r.row_key, r.scope_id, r.holder_hash, r.retention_class, r.month, {_SEALING} FROM wanted AS w "
+            f"CROSS JOIN scopes AS r LEFT JOIN bucket_keys AS b ON {_BUCKET_KEY} "
+            f"WHERE r.tenant = w.tenant AND r.{by} = w.value",
+            [value for each in chunk for value in (tenant, each)],
         )
         for row_key, scope_id, holder_hash, retention_class, month, *sealing in found:
             yield ScopeRow(row_key, scope_id, holder_hash, retention_class, month, _sealing("scopes", tenant, sealing))
@@ -144,6 +145,11 @@ def _sealing(table: str, tenant: str, columns: Sequence[int | bytes | None]) -> 
         where = f"{table} of tenant {tenant}"
         raise IntegrityError(f"{where}: sealed under bucket key {bucket!r}.{generation!r}, which is not there")
     return Sealing(bucket, generation, tenant_key_generation, sealed_bucket_key, sealed)
+
+
+def _marks(columns: int, chunk: Sequence[object]) -> str:
+    """So many marks for each of the chunk."""
+    return ", ".join([f"({', '.join('?' * columns)})"] * len(chunk))
 
 
 def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:

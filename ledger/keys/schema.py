@@ -98,7 +98,7 @@ TABLES = (
         person_hash BLOB NOT NULL CHECK (length(person_hash) = 32),
         PRIMARY KEY (tenant, stand_in_hash, person_hash)
     )""",
-    "CREATE INDEX links_by_person ON links (tenant, person_hash)",
+    "CREATE INDEX links_by_person ON links (tenant, person_hash, stand_in_hash)",
     """CREATE TABLE signing_keys (
         role TEXT NOT NULL,
         name TEXT NOT NULL,
