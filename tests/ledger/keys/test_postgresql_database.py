@@ -20,7 +20,7 @@ from ledger.keys.database import KeyDatabase
 from ledger.keys.master import LocalMasterKey
 from ledger.keys.opening import create_key_database, open_key_database
 from ledger.keys.provider import HolderRef, ScopeRef
-from ledger.keys.rows import insert_links, select_links
+from ledger.keys.rows import insert_links, select_holders, select_links, select_scopes, select_scopes_by_id
 from ledger.keys.store import KeyStore
 from tests.postgresql.server import LEDGER, Server, own_server
 
@@ -239,6 +239,38 @@ def test_the_planner_keeps_no_samples_of_keys_and_hashes(postgresql: Server, nam
     )
     assert len(of_bytes) >= 15
     assert set(sampled).isdisjoint(of_bytes)
+
+
+@pytest.mark.parametrize("analyzed", [False, True])
+def test_keys_are_looked_up_whatever_the_planner_knows(
+    postgresql: Server, name: str, database: KeyDatabase, analyzed: bool
+) -> None:
+    """On a new table without statistics, and with those there are, a call reads its own rows and no others."""
+    people = [HolderRef("person", f"p{number}") for number in range(2_000)]
+    scopes = [ScopeRef(each, "standard", "2026-11") for each in people]
+    links = [(HolderRef("session", each.identifier), people[0]) for each in people]
+    KeyStore(database, MASTER).acquire("acme", people, scopes, links)
+    if analyzed:
+        postgresql.administer("ANALYZE", name)
+    with database.read() as rows:
+        hashes = [each for (each,) in rows.execute("SELECT holder_hash FROM holders WHERE bucket < 50 LIMIT 100")]
+        keys, ids = zip(*rows.execute("SELECT row_key, scope_id FROM scopes WHERE bucket < 50 LIMIT 100"), strict=True)
+        pairs = list(rows.execute("SELECT stand_in_hash, person_hash FROM links LIMIT 100"))
+    with database.read() as rows:
+        assert len(list(select_holders(rows, "acme", hashes))) == 100
+        assert len(list(select_scopes(rows, "acme", keys))) == 100
+        assert len(list(select_scopes_by_id(rows, "acme", ids))) == 100
+        assert len(select_links(rows, "acme", pairs)) == 100
+        read = {
+            table: (scanned, fetched)
+            for table, scanned, fetched in rows.execute(
+                "SELECT relname, seq_tup_read, idx_tup_fetch FROM pg_stat_xact_user_tables WHERE schemaname = 'keys' "
+                "AND relname IN ('holders', 'scopes', 'links')"
+            )
+        }
+    assert {scanned for scanned, _ in read.values()} == {0}
+    # What this test itself picked counts too: at most 300 rows a table, of 2,000.
+    assert max(fetched for _, fetched in read.values()) <= 300, read
 
 
 def test_a_wipe_waits_for_older_transactions_and_says_so(postgresql: Server, name: str, database: KeyDatabase) -> None:
