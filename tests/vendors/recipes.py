@@ -26,12 +26,18 @@ CHILD_S = 120
 COMMON = "What every service has"
 PROXY = "The same clients behind the recording proxy"
 _EXPORT = re.compile(r"^\$ export (.+)$", re.M)
+_COMPLETE = re.compile(r"```python\n# (\w+)\.py, complete\n(.*?)```", re.S)
+_CALL = "def complete("
 _BLOCK = re.compile(r"```python\n# (\w+\.py)\n(.*?)```", re.S)
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One client with one instrumentation. `instead`: texts of the modules and what stands in their place."""
+    """One client with one instrumentation.
+
+    `instead`: texts of the modules and what stands in their place. `complete`: the application whose call of the model,
+    as the document tells it to the ledger's own client, stands in place of this one's.
+    """
 
     name: str
     application: str
@@ -39,6 +45,7 @@ class Run:
     who: str
     environment: Mapping[str, str] = field(default_factory=dict)
     instead: tuple[tuple[str, str], ...] = ()
+    complete: str = ""
 
     @property
     def user(self) -> str:
@@ -66,6 +73,10 @@ def write(run: Run, folder: Path) -> None:
     """Writes the modules into a new folder, changed as the run says."""
     folder.mkdir()
     found = modules()
+    if run.complete:
+        kept = found[f"{run.application}.py"].partition(_CALL)[0]
+        (call,) = [text for name, text in _COMPLETE.findall(DOCUMENT.read_text("utf-8")) if name == run.complete]
+        found[f"{run.application}.py"] = kept + call
     for old, new in run.instead:
         (name,) = [each for each in (f"{run.application}.py", "telemetry.py") if old in found[each]]
         if found[name].count(old) != 1:

@@ -55,11 +55,13 @@ OTHERS = (
 )
 
 
+_SILENT = {"OTEL_SDK_DISABLED": "true", "ANTHROPIC_OPEN_TELEMETRY": "false"}
+
+
 def _proxied(name: str, application: str, section: str, *instead: tuple[str, str]) -> Run:
     """The recipe's application without a span exported, its context told by headers."""
     swapped = ("from audited import audited\n", "from proxied import HEADERS, audited\n")
-    off = {"OTEL_SDK_DISABLED": "true", "ANTHROPIC_OPEN_TELEMETRY": "false"}
-    return Run(f"{name}-proxied", application, section, "proxied", off, (swapped, *instead))
+    return Run(f"{name}-proxied", application, section, "proxied", _SILENT, (swapped, *instead))
 
 
 _IN_CALL = (
@@ -99,6 +101,36 @@ client.meta.events.register("before-sign.bedrock-runtime", send)
     ),
 )
 """The recipes' applications behind the recording proxy."""
+
+
+def _recorded(name: str, application: str, section: str, source: str, *instead: tuple[str, str]) -> Run:
+    """The recipe's application with the ledger's own client in it."""
+    swapped = (
+        ("from audited import audited\n", "from recorded import audited, ledger, run_tool\n"),
+        ("from tools import run_tool\n", ""),
+    )
+    return Run(f"{name}-recorded", application, section, "recorded", _SILENT, (*swapped, *instead), source)
+
+
+RECORDED = (
+    _recorded("openai", "openai_app", "OpenAI", "openai_app"),
+    _recorded(
+        "azure",
+        "azure_app",
+        "Azure OpenAI",
+        "openai_app",
+        ('{"model": "gpt-4o"', '{"model": "support-gpt4o"'),
+        (
+            'vendor="openai", model="gpt-4o"',
+            'vendor="azure.ai.openai", model="support-gpt4o", deployment="support-gpt4o", '
+            'region="swedencentral", region_source="configuration"',
+        ),
+    ),
+    _recorded("anthropic", "anthropic_app", "Anthropic", "anthropic_app"),
+    _recorded("vertex", "vertex_app", "Google Vertex AI", "vertex_app"),
+    _recorded("bedrock", "bedrock_app", "AWS Bedrock", "bedrock_app"),
+)
+"""The recipes' applications with the ledger's own client."""
 
 OVER_HTTP = Run(
     "openai-http",

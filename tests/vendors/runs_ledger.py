@@ -70,7 +70,9 @@ class RunsLedger:
         def one(run: Run) -> dict[str, str]:
             address = self.up.addresses[OVER_HTTP_AT] if run == OVER_HTTP else self.up.gateway
             return start(
-                run, self.folder / run.name, {**seen, "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{address}", **more}
+                run,
+                self.folder / run.name,
+                {**seen, "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{address}", "LEDGER_GATEWAY": self.up.gateway, **more},
             )
 
         with ThreadPoolExecutor(AT_ONCE) as pool:
