@@ -15,11 +15,12 @@ from typing import Any
 
 from tests.vendors import anthropic_api, azure_api, bedrock_api, google_api, openai_chat, openai_responses
 from tests.vendors.recipes import DOCUMENT, Run
-from tests.vendors.runs import INSTRUMENTATION, OTHERS, RECOMMENDED
+from tests.vendors.runs import BARE, INSTRUMENTATION, OTHERS, RECOMMENDED
 from tests.vendors.runs_ledger import RunsLedger, runs_ledger
 from tests.vendors.serving import serving
 
 WIRE_FORMATS = (openai_chat, openai_responses, azure_api, anthropic_api, google_api, bedrock_api)
+BARE_SERVICE = BARE.environment["OTEL_SERVICE_NAME"]
 INSTRUCTIONS = "You help with orders."
 _SECTION = "<!-- made: {} -->\n{}<!-- end -->\n"
 _ANY_SECTION = re.compile(r"<!-- made: ([a-z-]+) -->\n(.*?)<!-- end -->\n", re.S)
@@ -49,7 +50,7 @@ _CONTENTS: Mapping[str, str] = {
 
 def sections(ledger: RunsLedger) -> dict[str, str]:
     """All made parts by the name of their marker."""
-    made = {"table": table(ledger)}
+    made = {"table": table(ledger), "coverage": coverage(ledger)}
     for run in RECOMMENDED:
         made[f"reconstruction-{run.name}"] = printed(ledger, run)
     return made
@@ -72,6 +73,13 @@ def printed(ledger: RunsLedger, run: Run) -> str:
     told = ledger.cli.good(*command, "--to", ledger.up.gateway).out
     lines = list(_cut(told.partition("\nCheckpoints")[0].rstrip().splitlines()))
     return "```console\n$ audit-ledger " + " ".join(command) + "\n" + "\n".join(lines) + "\n```\n"
+
+
+def coverage(ledger: RunsLedger) -> str:
+    """What `audit-ledger coverage` says of the requests of a service that exports, and says nothing else."""
+    told = ledger.cli.good("coverage", "--tenant", "acme", "--to", ledger.up.gateway).out
+    lines = told[told.index(f"{BARE_SERVICE}: ") :].partition("\ntool_call:")[0].rstrip()
+    return f"```console\n$ audit-ledger coverage --tenant acme\n…\n{lines}\n…\n```\n"
 
 
 def _cut(lines: list[str]) -> Iterator[str]:
@@ -178,7 +186,7 @@ def main() -> None:
         serving(*(each.routes() for each in WIRE_FORMATS)) as vendor,
         runs_ledger(Path(folder), vendor) as ledger,
     ):
-        ledger.run((*RECOMMENDED, *OTHERS))
+        ledger.run((*RECOMMENDED, *OTHERS, BARE))
         made = sections(ledger)
     text = DOCUMENT.read_text("utf-8")
     DOCUMENT.write_text(_ANY_SECTION.sub(lambda found: _SECTION.format(found[1], made[found[1]]), text), "utf-8")

@@ -132,6 +132,16 @@ RECORDED = (
 )
 """The recipes' applications with the ledger's own client."""
 
+BARE = Run(
+    "bare",
+    "openai_app",
+    "OpenAI",
+    OTHER_PERSON,
+    {"OTEL_SERVICE_NAME": "bare-bot", "OTEL_RESOURCE_ATTRIBUTES": "ledger.tenant=acme"},
+    (('audited({"user.id": user, "gen_ai.conversation.id": chat, **PROMPT})', "audited({})"),),
+)
+"""OpenAI's recipe with nothing but an address: it says nothing of whom, where and with which prompt."""
+
 OVER_HTTP = Run(
     "openai-http",
     "openai_app",

@@ -22,6 +22,9 @@ from tests.vendors.serving import Loopback
 from tests.vendors.test_recipes import FACTS, RAISED, REDACTED, RESULT
 from tests.vendors.turns import ANSWER, ANSWER_TOKENS, ARGUMENTS, ASKING_TOKENS, TOOL
 
+# A dozen processes of real clients beside a whole ledger: slow on a busy machine, and nothing else.
+pytestmark = pytest.mark.timeout(900)
+
 
 @dataclass(frozen=True, slots=True)
 class PathFacts:

@@ -16,10 +16,13 @@ import pytest
 from tests.vendors.child import CASES, QUESTION
 from tests.vendors.document import body, contents, essence, sections, shown
 from tests.vendors.recipes import Run
-from tests.vendors.runs import OTHERS, OVER_HTTP, RECOMMENDED
+from tests.vendors.runs import BARE, OTHERS, OVER_HTTP, RECOMMENDED
 from tests.vendors.runs_ledger import RunsLedger, runs_ledger
 from tests.vendors.serving import Loopback
 from tests.vendors.turns import ANSWER, ANSWER_TOKENS, ARGUMENTS, ASKING_TOKENS, TOOL
+
+# A dozen processes of real clients beside a whole ledger: slow on a busy machine, and nothing else.
+pytestmark = pytest.mark.timeout(900)
 
 REDACTED = "Where is order 1001? Write to ⟨email:"
 RESULT = {"order_id": "1001", "status": "shipped", "arrives": "Friday"}
@@ -29,7 +32,7 @@ RESULT = {"order_id": "1001", "status": "shipped", "arrives": "Friday"}
 def ledger(vendor: Loopback, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunsLedger]:
     """The ledger after all runs."""
     with runs_ledger(tmp_path_factory.mktemp("ledger"), vendor) as running:
-        running.run((*RECOMMENDED, *OTHERS, OVER_HTTP))
+        running.run((*RECOMMENDED, *OTHERS, OVER_HTTP, BARE))
         yield running
 
 
