@@ -8,7 +8,7 @@ a path that is taken stays as it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -83,11 +83,6 @@ class Found:
         if derived:
             self.derived.add(path)
         return True
-
-    def give_all(self, values: Iterable[tuple[str, Value]], source: str = "") -> None:
-        """Notes each of these."""
-        for path, value in values:
-            self.give(path, value, source)
 
     def says(self, path: str) -> bool:
         """Whether there is a value."""
