@@ -18,21 +18,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-import grpc
-
 from ledger.client.ids import event_id
 from ledger.errors import Rejected, Unavailable
-from ledger.identity.tls import ClientTls, channel
-from ledger.keys.process import AUTHORIZATION, ProcessKey
+from ledger.gateway import own
+from ledger.identity.tls import ClientTls
+from ledger.keys.process import ProcessKey
 from ledger.keys.provider import ScopeKeys
 from ledger.record.names import name
 from ledger.tenants import ORG, SYSTEM
 from ledger.v1 import event_pb2 as pb
-from ledger.v1 import ingest_pb2
 
 QueryKind = Literal["reconstruct", "replay", "find", "sql", "prove", "disclose", "export"]
 
-PUBLISH = "/ledger.v1.IngestService/Publish"
 DEADLINE_S = 10.0
 _KINDS = {
     "reconstruct": pb.QUERY_KIND_RECONSTRUCT,
@@ -44,7 +41,6 @@ _KINDS = {
     "export": pb.QUERY_KIND_EXPORT,
 }
 REASON_CHARACTERS_MAX = 2_000
-MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 _QUOTED = re.compile(r"'((?:[^']|'')*)'")
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 
@@ -117,49 +113,21 @@ class AccessRecorder:
         return event
 
 
-class GatewayPublisher:
-    """Publishes through a gateway's IngestService. Use it on one event loop; `close` it.
-
-    A gateway takes an Access from nobody but the ledger's own processes: each call proves with `process_key`, out of
-    the key store that both share, that it is one.
-    """
+class GatewayPublisher(own.GatewayPublisher):
+    """Publishes Accesses through a gateway. Use it on one event loop; `close` it."""
 
     def __init__(
         self, address: str, process_key: ProcessKey, deadline_s: float = DEADLINE_S, tls: ClientTls | None = None
     ) -> None:
-        self._channel = channel(
-            address,
-            tls,
-            [
-                ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
-                ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
-            ],
-        )
-        # The bytes that are proven are the bytes that are sent.
-        self._call = self._channel.unary_unary(
-            PUBLISH, request_serializer=bytes, response_deserializer=ingest_pb2.PublishResponse.FromString
-        )
-        self._process_key = process_key
-        self._deadline_s = deadline_s
+        super().__init__(address, process_key, deadline_s, tls)
 
     async def publish(self, tenant: str, event: pb.Event) -> None:
         """See `AccessPublisher.publish`."""
-        request = ingest_pb2.PublishRequest(tenant=tenant, events=[event]).SerializeToString()
-        proof = (AUTHORIZATION, self._process_key.credential(PUBLISH, request))
         try:
-            answer = await self._call(request, timeout=self._deadline_s, metadata=(proof,))
-        except grpc.aio.AioRpcError as error:
-            raise Unavailable(
-                f"the access could not be recorded ({error.code().name}), so the answer is not given"
-            ) from None
-        statuses = [result.status for result in answer.results]
-        if statuses not in ([ingest_pb2.EVENT_STATUS_ACCEPTED], [ingest_pb2.EVENT_STATUS_REPEAT]):
-            reason = answer.results[0].reason if answer.results else "no result"
-            raise Unavailable(f"the access could not be recorded ({reason}), so the answer is not given")
-
-    async def close(self) -> None:
-        """Close the channel."""
-        await self._channel.close(None)
+            await super().publish(tenant, event)
+        except (own.NotTaken, Rejected) as error:
+            why = error.why if isinstance(error, own.NotTaken) else error.reason
+            raise Unavailable(f"the access could not be recorded ({why}), so the answer is not given") from None
 
 
 def without_persons(sql: str, keys: ScopeKeys, tenant: str) -> str:

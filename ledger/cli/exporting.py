@@ -19,13 +19,13 @@ from ledger.cli.running import run
 from ledger.client.ids import event_id
 from ledger.current_signer import CurrentSigner
 from ledger.deletion.ending import Endings
-from ledger.erasure.publishing import OwnPublisher, ThroughGateway
 from ledger.errors import Misconfigured, Rejected
 from ledger.export.checking import CheckedExport
 from ledger.export.checking import check_export as check_exported_folder
 from ledger.export.manifest import NAME, Manifest, open_manifest
 from ledger.export.record import ExportMade, Exports
 from ledger.export.writing import Export, ExportParts, finish
+from ledger.gateway.own import OwnPublisher, ThroughGateway
 from ledger.home import OpenKeys, ledger_key_name
 from ledger.keys.destruction import Request
 from ledger.segments.objects import FileStore

@@ -9,6 +9,7 @@ from typing import Any, cast
 import click
 
 from ledger.cli.options import home_option, json_option, open_home
+from ledger.cli.ordering import requester_option
 from ledger.cli.output import print_json, print_table
 from ledger.config import LedgerConfig
 from ledger.home import OpenKeys, gateway_key_name, ledger_key_name
@@ -17,7 +18,9 @@ from ledger.keys.pkcs11 import make_master_key, make_signing_key
 from ledger.keys.rotation import current_master_id, rotate_tenant_key, rows_by_master, tenant_generations
 from ledger.keys.signing import Role
 from ledger.note import VerifierKey
-from ledger.signing_rotation import rotate_signing_key
+from ledger.operations import Operations, Outcome
+from ledger.signing_rotation import SigningRotation, rotate_signing_key
+from ledger.tenants import ORG
 from ledger.trust import TrustedKey, TrustedKeys
 
 DAY_S = 86_400
@@ -75,8 +78,9 @@ def rotate() -> None:
 
 @rotate.command()
 @home_option
+@requester_option
 @json_option
-def master(home: Path, as_json: bool) -> None:
+def master(home: Path, requester: str, as_json: bool) -> None:
     """Seal every key of the key store under a new master key.
 
     A key in a file gets a successor in the same place; the old file is kept beside it as FILE.retired-ID, for key
@@ -91,7 +95,9 @@ def master(home: Path, as_json: bool) -> None:
     opened = open_home(home)
     config = opened.config()
     with opened.keys(config) as found:
-        done = rotate_master(found.database, opened.master_keys(config))
+        with Operations(found.database).doing(ORG, "rotation", "master key", requester) as ended:
+            done = rotate_master(found.database, opened.master_keys(config))
+            ended.append(Outcome(f"master key {done.after}, before {done.before}", done.rows))
     kept = None if done.kept is None else str(done.kept)
     if as_json:
         print_json({"before": done.before, "after": done.after, "rows": done.rows, "kept": kept})
@@ -106,8 +112,9 @@ def master(home: Path, as_json: bool) -> None:
 @rotate.command()
 @home_option
 @click.argument("name")
+@requester_option
 @json_option
-def tenant(home: Path, name: str, as_json: bool) -> None:
+def tenant(home: Path, name: str, requester: str, as_json: bool) -> None:
     """Give a tenant a new tenant key and seal its look-up and bucket keys under it.
 
     \b
@@ -118,7 +125,9 @@ def tenant(home: Path, name: str, as_json: bool) -> None:
     with opened.keys(opened.config()) as found:
         if found.tenants.get(name) is None:
             raise click.UsageError(f"tenant {name} is unknown")
-        done = rotate_tenant_key(found.database, found.master, name)
+        with Operations(found.database).doing(name, "rotation", "tenant key", requester) as ended:
+            done = rotate_tenant_key(found.database, found.master, name)
+            ended.append(Outcome(f"tenant key, generation {done.generation}", done.rows))
     if as_json:
         print_json({"tenant": name, "generation": done.generation, "rows": done.rows})
         return
@@ -140,6 +149,7 @@ def tenant(home: Path, name: str, as_json: bool) -> None:
     "--overlap", "overlap_s", type=click.IntRange(0), default=DAY_S, metavar="SECONDS", show_default=True,
     help="How long the old key is good beside it. 0 for a key that may be stolen.",
 )  # fmt: skip
+@requester_option
 @json_option
 def signing(
     home: Path,
@@ -148,6 +158,7 @@ def signing(
     token: str | None,
     starts_in_s: int,
     overlap_s: int,
+    requester: str,
     as_json: bool,
 ) -> None:
     """Let a new key sign receipts (gateway) or rounds and checkpoints (ledger), and tell the trust file.
@@ -163,16 +174,19 @@ def signing(
     opened = open_home(home)
     config = opened.config()
     with opened.keys(config) as found:
-        done = rotate_signing_key(
-            opened,
-            config,
-            found,
-            cast(Role, role),
-            _key_name(config, role, gateway_id),
-            starts_in_s=starts_in_s,
-            overlap_s=overlap_s,
-            token_uri=token,
-        )
+        name = _key_name(config, role, gateway_id)
+        with Operations(found.database).doing(ORG, "rotation", f"{role} key {name}", requester) as ended:
+            done = rotate_signing_key(
+                opened,
+                config,
+                found,
+                cast(Role, role),
+                name,
+                starts_in_s=starts_in_s,
+                overlap_s=overlap_s,
+                token_uri=token,
+            )
+            ended.append(_signing_rotated(found, done))
     told: dict[str, Any] = {
         "role": done.role,
         "name": done.name,
@@ -218,6 +232,18 @@ def make(uri: str, purpose: str, as_json: bool) -> None:
         return
     for name, value in made.items():
         click.echo(f"{name.replace('_', ' ')} {value}")
+
+
+def _signing_rotated(found: OpenKeys, done: SigningRotation) -> Outcome:
+    """Which key is new, and which secrets are gone."""
+    key_id = VerifierKey(done.name, done.public_key).key_id.hex()
+    told = f"{done.role} key {done.name}, generation {done.generation}, id {key_id}, from {done.start.isoformat()}"
+    gone = tuple(
+        VerifierKey(each.name, each.public_key).key_id
+        for each in found.store.signing_keys()
+        if (each.role, each.name) == (done.role, done.name) and each.generation in done.destroyed
+    )
+    return Outcome(told, 1, key_ids_destroyed=gone)
 
 
 def _key_name(config: LedgerConfig, role: str, gateway_id: str | None) -> str:

@@ -75,6 +75,17 @@ def requesting(reason_help: str) -> Callable[[Command], Command]:
     return decorate
 
 
+def requester_option(command: Command) -> Command:
+    """`--requester`, passed as `requester: str`: who does it, for the Operation event."""
+    return click.option(
+        "--requester",
+        metavar="NAME",
+        default=getpass.getuser,
+        show_default="your user name",
+        help="Who does it; kept in clear in the Operation event.",
+    )(command)
+
+
 request_options = requesting("Why; kept encrypted in the event.")
 """For what publishes an event that keeps the reason."""
 

@@ -7,12 +7,15 @@ from pathlib import Path
 import click
 
 from ledger.cli.options import home_option, json_option, open_home
+from ledger.cli.ordering import requester_option
 from ledger.cli.output import print_json, print_table
 from ledger.erasure.opening import suppressed_s
 from ledger.erasure.restoring import Restored, Restoring
 from ledger.keys.replay import KeyReplay
 from ledger.keys.tenant_deletion import TenantDeletions, Waits
+from ledger.operations import Operations, Outcome
 from ledger.segments.objects import FileStore
+from ledger.tenants import ORG
 from ledger.trust import TrustedKeys
 
 SHOWN_MAX = 20
@@ -20,8 +23,9 @@ SHOWN_MAX = 20
 
 @click.command(short_help="Bring a key store from a backup up to the sealed events.")
 @home_option
+@requester_option
 @json_option
-def restore(home: Path, as_json: bool) -> None:
+def restore(home: Path, requester: str, as_json: bool) -> None:
     """After a key store was put back from a backup: do again every erasure and expiry that it missed, and say what was
     lost. Until then no other command opens it.
 
@@ -44,13 +48,29 @@ def restore(home: Path, as_json: bool) -> None:
             suppressed_s(config),
             TenantDeletions(keys.database, keys.master, Waits(0.0, 0.0)),
         )
-        done = list(restoring.run())
+        operations = Operations(keys.database)
+        with operations.doing(ORG, "restore", "key store", requester) as ended:
+            done = list(restoring.run())
+            lost = sum(len(each.pseudonyms) + len(each.scope_ids) for each in done)
+            again = sum(each.erasures + each.expiries for each in done)
+            told = f"key store, {again} erasures and expiries done again, {lost} pseudonyms and scopes lost"
+            ended.append(Outcome(told, again, succeeded=not lost))
+        for each in done:
+            if each.is_changed and not each.deletion:
+                operations.note(each.tenant, "restore", "key store", requester, _outcome(each))
     if as_json:
         print_json([_row(each) for each in done])
     else:
         _show(done)
     if any(each.pseudonyms or each.scope_ids for each in done):
         raise click.exceptions.Exit(1)
+
+
+def _outcome(done: Restored) -> Outcome:
+    """What a tenant's own log is told."""
+    lost = len(done.pseudonyms) + len(done.scope_ids)
+    told = f"key store, {done.links} links, {done.holds} holds, {lost} pseudonyms and scopes lost"
+    return Outcome(told, done.erasures + done.expiries, succeeded=not lost)
 
 
 def _row(done: Restored) -> dict[str, object]:

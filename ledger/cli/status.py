@@ -16,7 +16,9 @@ from ledger.errors import LedgerError
 from ledger.home import Home
 from ledger.keys.destruction import Destruction
 from ledger.keys.erasure import Destructions
+from ledger.keys.tenant_deletion import TenantDeletion, TenantDeletions, Waits
 from ledger.log.interface import Bounds
+from ledger.operations import Operations
 from ledger.segments.history import History
 from ledger.segments.objects import FileStore
 from ledger.segments.state import PartitionState
@@ -42,6 +44,9 @@ def status(home: Path, as_json: bool) -> None:
         tenants = keys.tenants.all()
         partitions = keys.tenants.partitions()
         unfinished = [_unfinished(each) for each in Destructions(keys.database, keys.master).unfinished()]
+        deletions = TenantDeletions(keys.database, keys.master, Waits(0.0, 0.0)).all()
+        unfinished += [_deletion(each) for each in deletions if not each.finished]
+        unrecorded = Operations(keys.database).waiting()
     states = _states(config, partitions)
     bounds = run(_bounds(opened, config, partitions))
     parts = [_partition(states[each], bounds.get(each)) for each in range(partitions)]
@@ -56,6 +61,7 @@ def status(home: Path, as_json: bool) -> None:
                 "tenants": sizes,
                 "stored": stored,
                 "unfinished": unfinished,
+                "unrecorded_operations": unrecorded,
             }
         )
         return
@@ -63,16 +69,17 @@ def status(home: Path, as_json: bool) -> None:
     if not bounds:
         click.echo("the event log does not answer: what is not sealed yet is unknown")
     for rows in (parts, sizes):
-        print_table(
-            list(rows[0]), [list(row.values()) for row in rows], right=[name for name in rows[0] if name != "tenant"]
-        )
+        numbers = [name for name in rows[0] if name not in ("tenant", "state")]
+        print_table(list(rows[0]), [list(row.values()) for row in rows], right=numbers)
     words = (f"{name} {each['bytes']:,} bytes in {each['files']:,} files" for name, each in stored.items())
     print_wrapped("stored: " + ", ".join(words))
     for each in unfinished:
         print_wrapped(
             f"unfinished: the {each['kind']} of tenant {each['tenant']} marked {each['marked_at']} is {each['phase']}; "
-            "`audit-ledger erase --resume` goes on with it"
+            f"`audit-ledger {each['resume']}` goes on with it"
         )
+    if unrecorded:
+        click.echo(f"{unrecorded} operations are not recorded yet; the next gateway that runs does that")
 
 
 def _unfinished(destruction: Destruction) -> dict[str, str]:
@@ -81,6 +88,17 @@ def _unfinished(destruction: Destruction) -> dict[str, str]:
         "tenant": destruction.tenant,
         "phase": destruction.phase,
         "marked_at": datetime.fromtimestamp(destruction.marked_at_ms / 1_000, UTC).isoformat(timespec="seconds"),
+        "resume": "erase --resume",
+    }
+
+
+def _deletion(deletion: TenantDeletion) -> dict[str, str]:
+    return {
+        "kind": "deletion",
+        "tenant": deletion.tenant,
+        "phase": deletion.phase,
+        "marked_at": datetime.fromtimestamp(deletion.closed_at_ms / 1_000, UTC).isoformat(timespec="seconds"),
+        "resume": f"tenant delete {deletion.tenant} --resume",
     }
 
 
@@ -142,6 +160,7 @@ def _tenant(tenant: Tenant, states: list[PartitionState], tiles: Path) -> dict[s
     heads = [states[log.partition].head(log.log_id) for log in tenant.logs]
     return {
         "tenant": tenant.name,
+        "state": tenant.state,
         "logs": len(heads),
         "events": sum(head.size for head in heads),
         "compacted": sum(head.placed_size for head in heads),

@@ -8,12 +8,14 @@ from typing import Any
 import click
 
 from ledger.cli.options import home_option, json_option, open_home
+from ledger.cli.ordering import requester_option
 from ledger.cli.output import print_json, print_table
 from ledger.errors import Rejected
 from ledger.final_statement import open_final_statement
 from ledger.keys.tenant_deletion import TenantDeletions, Waits
 from ledger.note import VerifierKey
-from ledger.tenants import Tenant
+from ledger.operations import Operations, Outcome
+from ledger.tenants import ORG, Tenant
 from ledger.trust import TrustedKeys
 
 
@@ -27,8 +29,9 @@ def tenant() -> None:
 @home_option
 @click.argument("name")
 @click.option("--shards", type=click.IntRange(1, 256), default=1, show_default=True, help="Logs for a hot tenant.")
+@requester_option
 @json_option
-def add(home: Path, name: str, shards: int, as_json: bool) -> None:
+def add(home: Path, name: str, shards: int, requester: str, as_json: bool) -> None:
     """Make a tenant. Its log ids are told to the tenant and its auditors.
 
     \b
@@ -40,6 +43,8 @@ def add(home: Path, name: str, shards: int, as_json: bool) -> None:
     with opened.keys(config) as keys:
         made = keys.tenants.add(name, shards)
         trust = opened.write_trust(config, keys)
+        how = Outcome(f"tenant {name} added", shards)
+        Operations(keys.database).note(ORG, "configuration", "tenants", requester, how)
     _show(made, trust, as_json)
 
 

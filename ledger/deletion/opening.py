@@ -11,8 +11,8 @@ from ledger.current_signer import CurrentSigner
 from ledger.deletion.ending import Endings, LogEnd
 from ledger.deletion.proceeding import Parts, Rounds, TenantProceeding
 from ledger.erasure.opening import LEASE_S
-from ledger.erasure.publishing import ThroughGateway
 from ledger.export.record import Exports, check_exported
+from ledger.gateway.own import ThroughGateway
 from ledger.home import Home, OpenKeys, ledger_key_name
 from ledger.keys.tenant_deletion import TenantDeletions, Waits
 from ledger.segments.objects import FileStore

@@ -27,9 +27,9 @@ from ledger.deletion.ending import Endings, LogEnd
 from ledger.deletion.events import ATTEMPTS_MAX, closing_event, closing_event_id, done_event
 from ledger.deletion.proposing import propose_deletion
 from ledger.deletion.remains import files_of, remove_derived, remove_own
-from ledger.erasure.publishing import OwnPublisher
 from ledger.errors import IntegrityError, Unavailable
 from ledger.final_statement import FinalLog, FinalStatement, sign_final_statement
+from ledger.gateway.own import OwnPublisher
 from ledger.keys.tenant_deletion import TenantDeletion, TenantDeletions
 from ledger.note import NoteSigner
 from ledger.segments.objects import FileStore

@@ -4,7 +4,6 @@
 | ------------- | --------------------------------------------------------------------------- |
 | `affected`    | which sealed contents an erasure makes unreadable                           |
 | `events`      | the Erasure, Expiry and LegalHold events                                    |
-| `publishing`  | publishing them as the ledger itself                                        |
 | `proceeding`  | the steps, in their order, from wherever they stopped                       |
 | `certificate` | the signed statement of what was erased                                     |
 

@@ -10,7 +10,7 @@ from ledger.current_signer import CurrentSigner
 from ledger.erasure.affected import SealedContents
 from ledger.erasure.certificate import certificate_text, sign_certificate
 from ledger.erasure.proceeding import Proceeding
-from ledger.erasure.publishing import OwnPublisher, ThroughGateway
+from ledger.gateway.own import OwnPublisher, ThroughGateway
 from ledger.home import Home, OpenKeys, ledger_key_name
 from ledger.keys.destruction import Destruction
 from ledger.keys.erasure import Destructions

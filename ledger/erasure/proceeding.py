@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable
 
 from ledger.erasure.affected import SealedContents
 from ledger.erasure.events import events_of
-from ledger.erasure.publishing import OwnPublisher
 from ledger.errors import IntegrityError, Unavailable
+from ledger.gateway.own import OwnPublisher
 from ledger.keys.destruction import Destruction
 from ledger.keys.erasure import Destructions
 from ledger.tenants import Tenant, TenantRegistry

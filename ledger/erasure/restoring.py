@@ -53,6 +53,12 @@ class Restored:
     scope_ids: tuple[bytes, ...]
     deletion: str = ""
 
+    @property
+    def is_changed(self) -> bool:
+        """Whether the store was behind in anything of this tenant."""
+        changed = self.erasures + self.expiries + self.links + self.holds
+        return bool(changed or self.pseudonyms or self.scope_ids)
+
 
 class Restoring:
     """Catches a key store up. Calls block."""

@@ -27,7 +27,7 @@ async def gateway_at(home: Home, to: str | None) -> AsyncIterator[str]:
     config = home.config(flags=PRIVATE)
     stop = asyncio.Event()
     addresses: asyncio.Queue[str] = asyncio.Queue()
-    serving = asyncio.create_task(run_gateway(home, config, stop, addresses.put_nowait))
+    serving = asyncio.create_task(run_gateway(home, config, stop, addresses.put_nowait, is_private=True))
     ready = asyncio.create_task(addresses.get())
     try:
         await asyncio.wait([serving, ready], timeout=START_S, return_when=asyncio.FIRST_COMPLETED)

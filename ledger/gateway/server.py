@@ -16,6 +16,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -45,6 +46,7 @@ from ledger.gateway.otlp.service import OtlpService
 from ledger.gateway.otlp.serving import OtlpServer
 from ledger.gateway.otlp.signals import METRICS_SERVICE, SIGNALS
 from ledger.gateway.otlp.web import OtlpWeb
+from ledger.gateway.own_records import OwnFiles, OwnRecords
 from ledger.gateway.publisher import Publisher, PublisherLimits, Request
 from ledger.gateway.remembered import RememberedEvents
 from ledger.gateway.rpc import Edge
@@ -56,6 +58,7 @@ from ledger.identity.refusals import RefusalLog
 from ledger.keys.process import ProcessKey
 from ledger.keys.suppression import sweep
 from ledger.log.interface import EventLog
+from ledger.operations import Operations
 from ledger.otlp import MappingOptions
 from ledger.policy.register import PolicyRegister
 from ledger.record.assemble import ContentLimits
@@ -81,10 +84,18 @@ PING_LEAST_MS = 10_000
 
 
 class Gateway:
-    """One gateway over open keys and a started event log. Use it with `async with`; `run_gateway` does all of it."""
+    """One gateway over open keys and a started event log. Use it with `async with`; `run_gateway` does all of it.
+
+    `config_file`: what it records the changes of, and those of the roles file; None: of neither.
+    """
 
     def __init__(
-        self, config: LedgerConfig, keys: OpenKeys, event_log: EventLog, sealed_view: SealedView | None = None
+        self,
+        config: LedgerConfig,
+        keys: OpenKeys,
+        event_log: EventLog,
+        sealed_view: SealedView | None = None,
+        config_file: Path | None = None,
     ) -> None:
         self._config = config
         self._integrity_error: IntegrityError | None = None
@@ -114,6 +125,9 @@ class Gateway:
             self._watch.appended,
         )
         self._refusals = RefusalLog(self._publish_into, "audit-ledger-gateway")
+        roles_file = None if config_file is None else config.ledger.roles_file
+        files = OwnFiles(gateway.gateway_id, config_file, roles_file)
+        self._own_records = OwnRecords(Operations(keys.database), files)
         authority = None if config.ledger.roles_file is None else Authority(config.ledger.roles_file)
         self._callers = Callers(ProcessKey.of(keys.database, keys.master), authority)
         self._service = IngestService(
@@ -170,6 +184,7 @@ class Gateway:
                 background.create_task(self._sweep_spool_keys()),
                 background.create_task(self._governing.run(self._publish_own)),
                 background.create_task(self._refusals.run()),
+                background.create_task(self._own_records.run(self._publish_into)),
             ]
             waits = [background.create_task(stop.wait()), background.create_task(self._halted.wait())]
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -266,18 +281,20 @@ async def run_gateway(
     on_ready: Callable[[str], None],
     sealed_view: SealedView | None = None,
     on_otlp_ready: Callable[[str], None] = lambda _address: None,
+    *,
+    is_private: bool = False,
 ) -> None:
     """Run a gateway of this home until `stop` is set, then drain it.
 
     `on_ready` gets the address once events can be sent to it; before that `on_otlp_ready` gets that of OTLP over HTTP,
-    where there is one. Raises `Misconfigured` or `Unavailable` when it cannot
-    start, and `IntegrityError` when evidence stopped it.
+    where there is one. `is_private`: it is only there for what one command has to say. Raises `Misconfigured` or
+    `Unavailable` when it cannot start, and `IntegrityError` when evidence stopped it.
     """
     async with AsyncExitStack() as stack:
         keys = await asyncio.to_thread(home.keys, config)
         stack.callback(keys.close)
         event_log = await stack.enter_async_context(_started(home.event_log(config)))
-        gateway = Gateway(config, keys, event_log, sealed_view)
+        gateway = Gateway(config, keys, event_log, sealed_view, None if is_private else home.config_file)
         try:
             await gateway.start()
             log.info("gateway listens on %s, metrics on %s", gateway.address, gateway.observation.address)
