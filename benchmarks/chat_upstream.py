@@ -10,8 +10,8 @@ import asyncio
 import json
 from multiprocessing.connection import Connection
 
-PIECES = 40
-GAP_S = 0.05
+PIECES = 20
+GAP_S = 0.1
 ANSWER = "The order was handed to the carrier this morning and arrives on Friday. " * 12
 USAGE = {"prompt_tokens": 380, "completion_tokens": 200, "total_tokens": 580}
 

@@ -6,8 +6,9 @@ recording proxy runs as in production: `audit-ledger proxy`, its policy looked u
 gateway over gRPC; with `refuse` each call waits besides until the ledger has its beginning on the disk.
 
 - calls at a fixed rate, each with 1.5 KB in and 1 KB out: time to the first byte, median and 99th percentile
-- as many calls as 16 callers get through
-- 200 streams at once of 40 pieces 50 ms apart: time to the first token, and time between two pieces
+- as many calls as 16 callers get through: here recorder, gateway and callers share the machine's processors with the
+  proxy, and the figure is that of all of them
+- 200 streams at once of 20 pieces 100 ms apart: time to the first token, and time between two pieces
 
 "added" is the recording proxy's percentile minus the plain one's. Processor time a call is that of the proxy's process,
 all of its threads: what is left of a difference when others use the machine.
