@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from ledger.cli.administration import init
+from ledger.cli.changing import change
 from ledger.cli.checking import fsck
 from ledger.cli.deleting import delete
 from ledger.cli.demo import demo
@@ -29,5 +30,6 @@ def commands() -> list[click.Command]:
     tenant.add_command(export)
     tenant.add_command(delete)
     people = [keys, erase, expire, hold, restore]
+    events = [publish, import_, change]
     checks = [verify, fsck, check, check_export]
-    return [init, tenant, policy, roles, serve, up, proxy, publish, import_, *checks, *people, status, demo]
+    return [init, tenant, policy, roles, serve, up, proxy, *events, *checks, *people, status, demo]

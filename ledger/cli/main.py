@@ -23,7 +23,8 @@ GROUP = "audit_ledger.commands"
 INTERRUPTED = 130
 _ORDER = (
     *("init", "tenant", "policy", "up", "serve", "seal", "compact", "resume", "serve-query", "publish", "import"),
-    *("reconstruct", "replay", "find", "sql", "prove", "disclose", "check-disclosure", "check-export", "checkpoint"),
+    *("change", "reconstruct", "replay", "find", "sql", "prove", "disclose", "check-disclosure", "check-export"),
+    "checkpoint",
     *("keys", "erase", "expire", "hold", "restore", "verify", "fsck", "status", "demo"),
 )
 

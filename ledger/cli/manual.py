@@ -33,8 +33,8 @@ Made from what the commands say themselves (`python -m ledger.cli.manual > docs/
   snapshot) they show contents only with `--to`, a running gateway that records it; metadata and proofs they give
   without, and say that this was not recorded.
 - **What is needed.** `verify` needs segments and `trust.json`, no key. `check-disclosure` needs one verifier key or
-  `trust.json`, and neither a home nor a ledger. All other commands work where the home is; `publish` and `import` only
-  need `--to`.
+  `trust.json`, and neither a home nor a ledger. All other commands work where the home is; `publish`, `import` and
+  `change` only need `--to`, and `change gate` and `change check` not even that.
 """
 
 
