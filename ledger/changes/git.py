@@ -40,6 +40,7 @@ OUTPUT_BYTES_MAX = 512 * 1024 * 1024
 _ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _GITDIR = re.compile(rb"gitdir: (.+?)\n*", re.S)
 _SHOWN_ERROR_CHARACTERS = 300
+_PARTIAL = "; a partial clone (--filter) leaves contents behind: clone without a filter"
 
 
 class MissingHistory(Misconfigured):
@@ -186,12 +187,15 @@ class Repository:
 
     def tree(self, commit: str, paths: Iterable[str] = ()) -> list[Entry]:
         """The files of a commit's tree; those at or below `paths` where some are given."""
-        out = self.run("ls-tree", "-r", "-z", "-l", "--full-tree", commit, "--", *paths)
+        try:
+            out = self.run("ls-tree", "-r", "-z", "-l", "--full-tree", commit, "--", *paths)
+        except Rejected as error:
+            raise MissingHistory(f"the files of commit {commit} can't be listed: {error}{_PARTIAL}") from None
         entries = []
         for line in out.split(b"\0")[:-1]:
             head, _, path = line.partition(b"\t")
             mode, _, object_id, size = head.split()
-            entries.append(Entry(path, mode.decode(), object_id.decode(), int(size) if size != b"-" else 0))
+            entries.append(Entry(path, mode.decode(), object_id.decode(), int(size) if size.isdigit() else 0))
         return entries
 
     def entry(self, commit: str, path: str) -> Entry | None:
@@ -217,7 +221,8 @@ class Repository:
             end = out.index(b"\n", at)
             head = out[at:end].split()
             if len(head) != 3 or head[1] != kind.encode():
-                raise MissingHistory(f"{kind} {object_id} is not in this clone{self.advice(object_id)}")
+                advice = self.advice(object_id) if kind == "commit" else _PARTIAL
+                raise MissingHistory(f"{kind} {object_id} is not in this clone{advice}")
             size = int(head[2])
             found[object_id] = out[end + 1 : end + 1 + size]
             at = end + 2 + size

@@ -7,7 +7,8 @@ What joins two keys: the `[[people]]` of the declaration, the repository's `.mai
 which login an address of a commit belongs to. Joining only ever makes more keys one person, so a mapping that lies can
 keep a review from counting and can never make one count.
 
-A login and an address that nothing joins may or may not be the same person; `unlinked` says so, and the gate fails.
+A login and an address that nothing joins may or may not be the same person (`may_be`), and the gate fails. Of a
+declared person everything is declared: who has no login there has none.
 """
 
 from __future__ import annotations
@@ -42,10 +43,11 @@ def login_key(login: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody by all keys known of them; `name` is what the ledger says."""
+    """Somebody by all keys known of them; `name` is what the ledger says. `is_declared`: there are no other keys."""
 
     name: str
     keys: frozenset[str]
+    is_declared: bool = False
 
     def is_same(self, other: Person) -> bool:
         """Whether both are known to be one person."""
@@ -53,8 +55,9 @@ class Person:
 
     def may_be(self, other: Person) -> bool:
         """Whether nothing tells them apart: each is known only by a kind of key that the other is not known by."""
-        mine, theirs = _kinds(self.keys), _kinds(other.keys)
-        return not self.is_same(other) and mine.isdisjoint(theirs)
+        if self.is_declared or other.is_declared or self.is_same(other):
+            return False
+        return _kinds(self.keys).isdisjoint(_kinds(other.keys))
 
 
 def _kinds(keys: Iterable[str]) -> set[str]:
@@ -69,7 +72,7 @@ class People:
         self._names: dict[str, str] = {}
 
     def join(self, keys: Iterable[str], name: str | None = None) -> None:
-        """These keys are one person, called `name` where the first source that names them says so."""
+        """These keys are one person, of whom `name`, where it is given, declares all."""
         joined: set[str] = set()
         for key in keys:
             joined |= self._group.get(key, {key})
@@ -83,7 +86,7 @@ class People:
         keys = self._group.get(key, {key})
         named = sorted({self._names[each] for each in keys if each in self._names})
         if named:
-            return Person(named[0], frozenset(keys))
+            return Person(named[0], frozenset(keys), is_declared=True)
         addresses = sorted(each.removeprefix(EMAIL) for each in keys if each.startswith(EMAIL))
         return Person(addresses[0] if addresses else min(keys), frozenset(keys))
 

@@ -124,7 +124,7 @@ def _refusal(digest: bytes | None, authors: Sequence[Person], seen: Sighting) ->
     if unknown is not None:
         return (
             "identity_unknown",
-            f"{person.name} may be the author {unknown.name}: {claim.where}; name both in [[people]], or give the "
+            f"{person.name} may be the author {unknown.name}: {claim.where}; name them in [[people]], or give the "
             "pull request's commits",
         )
     return None

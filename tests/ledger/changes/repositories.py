@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,6 @@ class GitRepository:
     folder: Path
     keys: Path
     _minutes: int = 0
-    _signing: set[str] = field(default_factory=set)
 
     def git(self, *arguments: str, given: bytes | None = None, who: str = MIA, check: bool = True) -> str:
         """Runs git as somebody; returns what it prints."""

@@ -59,6 +59,16 @@ def test_two_that_nothing_joins_may_be_one() -> None:
     assert not mia.may_be(mia)
 
 
+def test_a_declared_person_has_no_other_names() -> None:
+    """Who is declared without a login is told apart from every login: a machine that helps to write, say."""
+    people = People()
+    people.read_all([DeclaredPerson("helper", ("noreply@example.com",), ())], None, ())
+    helper, tomas = people.of("email:noreply@example.com"), people.of("github:tomas-b")
+    assert helper.is_declared
+    assert not helper.may_be(tomas)
+    assert not tomas.may_be(helper)
+
+
 keys = st.sampled_from([f"email:{each}@x" for each in "abcd"] + [f"github:{each}" for each in "abcd"])
 
 
