@@ -25,7 +25,7 @@
 | `template_differs`        | the template used has another digest than the approved artifact                       |
 | `artifact_differs`        | Changes of one revision name artifacts with different digests                         |
 | `text_differs`            | the text kept with the Change is not the artifact it names                            |
-| `author_only_reviewer`    | nobody but the author reviewed it                                                     |
+| `author_only_reviewer`    | nobody but the authors reviewed it, or nobody else verified                           |
 | `no_reviewer`             | nobody is named as a reviewer                                                         |
 | `reviewers_asserted`      | no review is verified                                                                 |
 | `no_evaluation`           | no evaluation is named                                                                |

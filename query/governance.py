@@ -240,14 +240,17 @@ def _digest_flags(use: Use, subject: Sequence[Act], approved: bytes | None) -> l
 
 
 def _review_flags(subject: Sequence[Act]) -> list[Flag]:
-    authors = {act.event.body["author"].casefold() for act in subject if act.event.body["author"]}
+    # Several authors stand in one name, separated by commas.
+    named = [act.event.body["author"] for act in subject if act.event.body["author"]]
+    authors = {each.casefold() for name in named for each in (name, *name.split(", "))}
     reviews = [each for act in subject for each in act.reviewers]
     reviewers = {each["name"].casefold() for each in reviews}
     if not reviewers:
         return [Flag("no_reviewer", "no Change of this revision names a reviewer")]
     flags = []
-    if reviewers <= authors:
-        flags.append(Flag("author_only_reviewer", ", ".join(sorted(reviewers))))
+    verified = {each["name"].casefold() for each in reviews if each["standing"] == "verified"}
+    if reviewers <= authors or (verified and verified <= authors):
+        flags.append(Flag("author_only_reviewer", ", ".join(sorted(verified or reviewers))))
     if all(each["standing"] != "verified" for each in reviews):
         flags.append(Flag("reviewers_asserted", ", ".join(sorted({each["name"] for each in reviews}))))
     return flags

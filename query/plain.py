@@ -122,6 +122,8 @@ def act(each: Act) -> dict[str, Any]:
         "backdated": each.backdated,
         "author": body["author"],
         "author_standing": body["author_standing"],
+        "author_source": body["author_source"],
+        "ticket": body["ticket"],
         "reviewers": [fields(reviewer) for reviewer in each.reviewers],
         "evaluations": [fields(evaluation) for evaluation in body["evaluations"]],
         "event": event(each.event),

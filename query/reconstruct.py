@@ -44,7 +44,7 @@ from query.order import Draft, arrange, requests_of
 from query.reading import EVENTS_MAX, Reading, references
 from query.story import Selector, Step, Story, Window
 
-ARTIFACT_SLOTS = frozenset({"artifact_text"})
+ARTIFACT_SLOTS = frozenset({"artifact_text", "reason"})
 
 _Place = tuple[bytes, int]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 from query.artifacts import Act
 from query.evidence import ContentView, SealedEvent
@@ -186,16 +187,34 @@ def _change(change: Act) -> str:
         if change.action == "roll_back" and change.to_revision:
             parts[0] += f" to {change.to_revision}"
     if body["author"]:
-        standing = "" if body["author_standing"] == "unspecified" else f" ({body['author_standing']})"
-        parts.append(f"author {body['author']}{standing}")
+        parts.append(f"author {body['author']}{_standing(body['author_standing'], body['author_source'])}")
     if change.reviewers:
-        parts.append("reviewed by " + ", ".join(f"{each['name']} ({each['standing']})" for each in change.reviewers))
-    for each in body["evaluations"]:
-        score = "" if each["score"] is None else f" {each['score']:g}"
-        against = "" if each["threshold"] is None else f" against {each['threshold']:g}"
-        parts.append(f"evaluated {each['suite']}, {each['metric']}{score}{against}: {each['verdict']}")
+        reviewers = (f"{each['name']}{_standing(each['standing'], each['source'])}" for each in change.reviewers)
+        parts.append(f"reviewed by {', '.join(reviewers)}")
+    parts += [_evaluation(each) for each in body["evaluations"]]
+    if body["ticket"]:
+        parts.append(f"ticket {body['ticket']}")
+    reason = change.event.content("reason")
+    if reason is not None and reason.text:
+        parts.append(f"reason: {reason.text}")
     parts.append(f"{change.event.proof.state}, {change.event.tenant} {uuid_text(change.event.event_id)}")
     return " · ".join(parts)
+
+
+def _standing(standing: str, source: str | None) -> str:
+    """Whether somebody's part is verified, and where that is recorded."""
+    known = [each for each in (standing if standing != "unspecified" else None, source) if each]
+    return f" ({', '.join(known)})" if known else ""
+
+
+def _evaluation(each: dict[str, Any]) -> str:
+    score = "" if each["score"] is None else f" {each['score']:g}"
+    against = "" if each["threshold"] is None else f" against {each['threshold']:g}"
+    told = f"evaluated {each['suite']}, {each['metric']}{score}{against}: {each['verdict']}"
+    proof = [f"run {each['run_id']}"] if each["run_id"] else []
+    if each["dataset_sha256"]:
+        proof.append(f"data set {each['dataset_sha256'].hex()[:12]}")
+    return f"{told} ({', '.join(proof)})" if proof else told
 
 
 def _content(content: ContentView, event: SealedEvent, step: Step, width: int, content_lines_max: int) -> Iterator[str]:

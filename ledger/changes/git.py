@@ -78,7 +78,8 @@ class Repository:
         for folder in (own, own / "objects", self.scratch / "home"):
             folder.mkdir(mode=0o700)
         sha256 = self.setting("extensions.objectformat") == "sha256"
-        lines = ["[core]", f"repositoryformatversion = {int(sha256)}", "bare = true"]
+        # A commit graph is a file that repeats what commits say of their parents; the commits themselves are asked.
+        lines = ["[core]", f"repositoryformatversion = {int(sha256)}", "bare = true", "commitGraph = false"]
         if sha256:
             lines += ["[extensions]", "objectFormat = sha256"]
         (own / "config").write_text("\n".join(lines) + "\n")

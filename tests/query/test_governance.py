@@ -13,6 +13,7 @@ from query.governance import Governed
 from tests.query.ledgers import Asked, ago, digest, prompt_change, release, use
 
 ASSERTED = pb.Reviewer(name="priya", standing=pb.REVIEW_STANDING_ASSERTED)
+VERIFIED = pb.Reviewer(name="priya", standing=pb.REVIEW_STANDING_VERIFIED)
 AUTHOR = pb.Reviewer(name="Dana", standing=pb.REVIEW_STANDING_VERIFIED)
 
 
@@ -63,6 +64,9 @@ async def test_nothing_is_known_of_it(asked: Asked) -> None:
     [
         ({"reviewers": [AUTHOR]}, {"author_only_reviewer"}),
         ({"reviewers": [ASSERTED]}, {"reviewers_asserted"}),
+        ({"reviewers": [AUTHOR, ASSERTED]}, {"author_only_reviewer"}),
+        ({"author": "dana, priya", "reviewers": [VERIFIED]}, {"author_only_reviewer"}),
+        ({"author": "dana, zoe", "reviewers": [VERIFIED]}, set()),
         ({"reviewers": []}, {"no_reviewer"}),
         ({"evaluations": []}, {"no_evaluation"}),
         (

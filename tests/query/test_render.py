@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.client.builders import request, tool_call
+from ledger.v1 import event_pb2 as pb
 from query import layout, render
-from tests.query.ledgers import Asked, ago, release, use
+from tests.query.ledgers import Asked, ago, digest, release, use
 
 
 async def test_a_story_names_everything(asked: Asked) -> None:
@@ -42,6 +43,31 @@ async def test_a_story_names_everything(asked: Asked) -> None:
     ):  # fmt: skip
         assert told in text
     assert max(map(layout.cells, text.splitlines())) <= 145
+
+
+async def test_a_change_says_where_its_evidence_is(asked: Asked) -> None:
+    """Where authorship and reviews are recorded, which run on which data set, which ticket, and why."""
+    approved, deployed = release(
+        "1",
+        ago(30),
+        author_standing="verified",
+        author_source="signed-commit:c0ffee",
+        reviewers=[pb.Reviewer(name="priya", standing=pb.REVIEW_STANDING_VERIFIED, source="github-review:12")],
+        evaluations=[pb.Evaluation(suite="s", metric="m", run_id="run-7", dataset_sha256=digest("d"), score=1.0)],
+        ticket="SUP-1",
+        reason="Too\x1b[2J kind.",
+    )
+    await asked.seal("_org", approved, deployed)
+    await asked.seal("acme", request(vendor="v", model_requested="m", user="mia", **use("1", ago(10))))
+    text = " ".join(render.story(asked.story("user", "mia"), 140).split())
+    for told in (
+        "author dana (verified, signed-commit:c0ffee)",
+        "reviewed by priya (verified, github-review:12)",
+        f"(run run-7, data set {digest('d').hex()[:12]})",
+        "ticket SUP-1",
+        "reason: Too\\x1b[2J kind.",
+    ):
+        assert told in text
 
 
 async def test_a_terminal_is_told_nothing(asked: Asked) -> None:
