@@ -3,6 +3,7 @@
 | module        | what it knows                                                                                    |
 | ------------- | ------------------------------------------------------------------------------------------------ |
 | `git`         | runs the real git, so that nothing a repository holds can make it do anything but read            |
+| `objects`     | its objects by id, `processes` how what it starts is ended                                        |
 | `commit`      | a commit's raw bytes: authors, co-authors, review trailers                                        |
 | `document`    | the declaration, `audit-ledger.toml`: which files are artifacts, what the gate asks for           |
 | `patterns`    | file patterns and ids made from paths                                                            |

@@ -14,7 +14,7 @@ Reviews come from two places:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ledger.changes.artifacts import Place
@@ -23,7 +23,7 @@ from ledger.changes.document import Declaration
 from ledger.changes.evidence import Evidence
 from ledger.changes.git import MissingHistory, Repository
 from ledger.changes.github import INSIDERS, PullRequest, Review, deciding
-from ledger.changes.history import at_commit, between, workers
+from ledger.changes.history import TooManyCommits, at_commit, between, workers
 from ledger.changes.people import PLATFORM_ADDRESSES, People, Person, email_key, login_key
 from ledger.changes.reviews import Claim, Sighting, Verdict
 from ledger.changes.signatures import Signatures
@@ -66,12 +66,15 @@ class Claims:
         self._declared = {login_key(each) for person in declaration.people for each in person.github}
         self._signatures = signatures
         self._seen: dict[tuple[str, str, str], bytes | None] = {}
-        self._trailers: dict[tuple[str | None, str], list[tuple[Claim, Commit]]] = {}
+        self._trailers: dict[str, list[tuple[Claim, Commit]]] = {}
+        self._ranges: dict[str | None, list[Commit]] = {}
+        self._everything: list[Commit] | None = None
+        self._is_too_long = False
         self._begins: dict[int, str | None] = {}
 
-    def of(self, place: Place, since: str | None, commit: str) -> Work:
-        """Authors and reviews of what happened to an artifact between two commits."""
-        made = workers(self._repository, since, commit, place.path)
+    def of(self, place: Place, since: str | None, until: str, commit: str) -> Work:
+        """Authors of what happened to an artifact between two commits, and its reviews up to a later one."""
+        made = workers(self._repository, since, until, place.path)
         authors = [self._people.of(email_key(named.address)) for each in made for named in each.authors]
         sightings: list[Sighting] = []
         for pull in self._pulls.values():
@@ -169,15 +172,35 @@ class Claims:
             at = before
         return carrier.id
 
-    def _trailer_claims(self, since: str | None, commit: str) -> list[tuple[Claim, Commit]]:
-        key = (since, commit)
-        if key not in self._trailers:
-            self._trailers[key] = [
-                (self._trailer_claim(each, named.address), each)
-                for each in between(self._repository, since, commit)
-                for named in each.reviewed_by
-            ]
-        return self._trailers[key]
+    def _trailer_claims(self, since: str | None, commit: str) -> Iterator[tuple[Claim, Commit]]:
+        for each in self._carriers(since, commit):
+            if each.id not in self._trailers:
+                claims = [(self._trailer_claim(each, named.address), each) for named in each.reviewed_by]
+                self._trailers[each.id] = claims
+            yield from self._trailers[each.id]
+
+    def _carriers(self, since: str | None, commit: str) -> list[Commit]:
+        """The commits between two that carry review trailers.
+
+        Against a base all artifacts ask for the same range. Without one each has its own: then all of the history is
+        looked through once, and only where anything was found, git is asked which of it is in a range.
+        """
+        if since in self._ranges:
+            return self._ranges[since]
+        if self._ranges and self._everything is None and not self._is_too_long:
+            try:
+                self._everything = [each for each in between(self._repository, None, commit) if each.reviewed_by]
+            except TooManyCommits:
+                self._is_too_long = True
+        if self._everything is None:
+            found = [each for each in between(self._repository, since, commit) if each.reviewed_by]
+        elif self._everything and since is not None:
+            inside = set(self._repository.listed(commit, f"^{since}"))
+            found = [each for each in self._everything if each.id in inside]
+        else:
+            found = self._everything
+        self._ranges[since] = found
+        return found
 
     def _trailer_claim(self, commit: Commit, address: str) -> Claim:
         person = self._people.of(email_key(address))

@@ -201,7 +201,9 @@ def _candidate(
         origin = origin_of_value(repository, commission.commit, artifact, origin)
     since = commission.base if commission.base is not None else origin.before
     before = _before(repository, commission, key, subject, since)
-    work = claims.of(subject.place, since, commission.commit)
+    # After its origin the file was not touched; against a base it may have been, to and fro.
+    until = origin.commit if commission.base is None else commission.commit
+    work = claims.of(subject.place, since, until, commission.commit)
     commit = repository.commit(origin.commit)
     return Candidate(
         key=key,

@@ -19,11 +19,9 @@ What is missing because of a shallow or partial clone is said, with the command 
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shutil
-import signal
 import subprocess
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -33,10 +31,13 @@ from typing import Self
 
 from ledger.changes.artifacts import FILE_MODES, Entry
 from ledger.changes.commit import Commit, parse_commit
+from ledger.changes.objects import ObjectReader, tree_entries
+from ledger.changes.processes import kill
 from ledger.errors import Misconfigured, Rejected, Unavailable
 
 DEADLINE_S = 120.0
-OUTPUT_BYTES_MAX = 512 * 1024 * 1024
+CACHED_TREES_MAX = 5_000
+_FOLDER = "040000"
 _ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _GITDIR = re.compile(rb"gitdir: (.+?)\n*", re.S)
 _SHOWN_ERROR_CHARACTERS = 300
@@ -60,8 +61,12 @@ class Repository:
         self.common_folder = _common(self.git_folder)
         self._scratch = tempfile.TemporaryDirectory(prefix="audit-ledger-change-")
         self.scratch = Path(self._scratch.name)
+        self._commits: dict[str, Commit] = {}
+        self._trees: dict[str, dict[bytes, tuple[str, str]]] = {}
         try:
             self._prepare()
+            command = [program, f"--git-dir={self.scratch / 'git'}"]
+            self._reader = ObjectReader(command, self._environment(), self.scratch, deadline_s)
         except BaseException:
             self._scratch.cleanup()
             raise
@@ -70,6 +75,7 @@ class Repository:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._reader.close()
         self._scratch.cleanup()
 
     def _prepare(self) -> None:
@@ -121,33 +127,25 @@ class Repository:
 
     def call(self, command: list[str], given: bytes = b"", **more: str) -> tuple[int, bytes, bytes]:
         """Runs a program in the clean environment (and `more` of it): exit code, output, errors."""
-        with (
-            tempfile.TemporaryFile(dir=self.scratch) as out,
-            tempfile.TemporaryFile(dir=self.scratch) as err,
-            subprocess.Popen(
-                command,
-                cwd=self.scratch,
-                env={**self._environment(), **more},
-                stdin=subprocess.PIPE,
-                stdout=out,
-                stderr=err,
-                start_new_session=True,
-            ) as process,
-        ):
+        # Pipes, not files: waiting for a process with a deadline polls, waiting for the end of its output does not.
+        with subprocess.Popen(
+            command,
+            cwd=self.scratch,
+            env={**self._environment(), **more},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        ) as process:
             try:
-                process.communicate(given, timeout=self._deadline_s)
+                out, err = process.communicate(given, timeout=self._deadline_s)
             except subprocess.TimeoutExpired:
-                _kill(process)
+                kill(process)
                 raise Unavailable(f"git did not answer within {self._deadline_s:g} s") from None
             except BaseException:
-                _kill(process)
+                kill(process)
                 raise
-            out.seek(0)
-            err.seek(0)
-            printed = out.read(OUTPUT_BYTES_MAX + 1)
-            if len(printed) > OUTPUT_BYTES_MAX:
-                raise Rejected("", f"git printed more than {OUTPUT_BYTES_MAX} bytes")
-            return process.returncode, printed, err.read(1 << 20)
+            return process.returncode, out, err
 
     def _environment(self) -> dict[str, str]:
         home = str(self.scratch / "home")
@@ -200,8 +198,14 @@ class Repository:
         return entries
 
     def entry(self, commit: str, path: str) -> Entry | None:
-        """The file at a path of a commit's tree."""
-        return next((each for each in self.tree(commit, [path]) if each.path == path.encode("utf-8", "replace")), None)
+        """The file at a path of a commit's tree; None where there is none."""
+        mode, object_id = _FOLDER, self.commit(commit).tree
+        wanted = path.encode("utf-8", "surrogateescape")
+        for name in wanted.split(b"/"):
+            if mode != _FOLDER:
+                return None
+            mode, object_id = self._entries(object_id).get(name, ("", ""))
+        return Entry(wanted, mode, object_id, 0) if mode not in ("", _FOLDER) else None
 
     def file(self, commit: str, path: str) -> bytes | None:
         """The bytes of a file at a commit; None where there is none of the repository's own."""
@@ -210,38 +214,39 @@ class Repository:
             return None
         return self.objects([entry.object_id], "blob")[entry.object_id]
 
+    def _entries(self, tree: str) -> dict[bytes, tuple[str, str]]:
+        """Mode and id by name, of a tree object."""
+        if tree not in self._trees:
+            if len(self._trees) >= CACHED_TREES_MAX:
+                self._trees.clear()
+            raw = self.objects([tree], "tree")[tree]
+            self._trees[tree] = {name: (mode, found) for mode, name, found in tree_entries(raw, len(tree) // 2)}
+        return self._trees[tree]
+
     def objects(self, ids: Iterable[str], kind: str) -> dict[str, bytes]:
         """The bytes of objects, each once; `MissingHistory` names the first that is not there."""
-        wanted = list(dict.fromkeys(ids))
-        if not wanted:
-            return {}
-        out = self.run("cat-file", "--batch", given="".join(f"{each}\n" for each in wanted).encode())
         found: dict[str, bytes] = {}
-        at = 0
-        for object_id in wanted:
-            end = out.index(b"\n", at)
-            head = out[at:end].split()
-            if len(head) != 3 or head[1] != kind.encode():
+        for object_id in dict.fromkeys(ids):
+            read = self._reader.read(object_id)
+            if read is None or read[0] != kind:
                 advice = self.advice(object_id) if kind == "commit" else _PARTIAL
                 raise MissingHistory(f"{kind} {object_id} is not in this clone{advice}")
-            size = int(head[2])
-            found[object_id] = out[end + 1 : end + 1 + size]
-            at = end + 2 + size
+            found[object_id] = read[1]
         return found
 
     def commits(self, ids: Iterable[str]) -> dict[str, Commit]:
         """Commits by id."""
-        return {name: parse_commit(name, raw) for name, raw in self.objects(ids, "commit").items()}
+        return {each: self.commit(each) for each in ids}
 
     def commit(self, commit_id: str) -> Commit:
         """One commit."""
-        return self.commits([commit_id])[commit_id]
+        if commit_id not in self._commits:
+            self._commits[commit_id] = parse_commit(commit_id, self.objects([commit_id], "commit")[commit_id])
+        return self._commits[commit_id]
 
     def missing(self, ids: Iterable[str]) -> set[str]:
-        """Those objects that this clone lacks."""
-        wanted = sorted(set(ids))
-        out = self.run("cat-file", "--batch-check", given="".join(f"{each}\n" for each in wanted).encode())
-        return {line.split()[0].decode() for line in out.splitlines() if line.endswith(b" missing")}
+        """Those commits that this clone lacks."""
+        return {each for each in set(ids) if each not in self._commits and self._reader.read(each) is None}
 
     def listed(self, *arguments: str) -> list[str]:
         """The commits that `rev-list` lists."""
@@ -255,12 +260,6 @@ class Repository:
     def is_ancestor(self, one: str, other: str) -> bool:
         """Whether `other` is `one` or comes after it."""
         return self.merge_base(one, other) == one
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 def _find(folder: Path) -> tuple[Path | None, Path]:

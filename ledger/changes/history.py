@@ -25,6 +25,10 @@ BLOCK_COMMITS = 1_000
 RANGE_COMMITS_MAX = 20_000
 
 
+class TooManyCommits(Rejected):
+    """A range is longer than is looked at: never cut off, for a review or an author could be in what is left."""
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Where a revision comes from: the commit, and its first parent (None: it is the first commit)."""
@@ -109,7 +113,10 @@ def origin_of_value(repository: Repository, commit: str, artifact: Artifact, new
 
 
 def workers(repository: Repository, before: str | None, after: str, path: str) -> list[Commit]:
-    """The commits between two that touch a file, newest first."""
+    """The commits between two that touch a file, newest first. `after` may be known to touch it."""
+    newest = repository.commit(after)
+    if before is not None and newest.parents == (before,):
+        return [newest] if repository.entry(before, path) != repository.entry(after, path) else []
     found = _between(repository, before, after, path)
     cut = repository.missing(parent for each in found for parent in each.parents)
     if cut:
@@ -128,6 +135,7 @@ def _between(repository: Repository, before: str | None, after: str, *paths: str
     span = [after] if before is None else [after, f"^{before}"]
     listed = repository.listed(f"--max-count={RANGE_COMMITS_MAX + 1}", *span, "--", *paths)
     if len(listed) > RANGE_COMMITS_MAX:
-        raise Rejected("", f"more than {RANGE_COMMITS_MAX} commits since {before}; name a nearer --base")
+        since = before or "the beginning"
+        raise TooManyCommits("", f"more than {RANGE_COMMITS_MAX} commits since {since}; name a nearer --base")
     commits = repository.commits(listed)
     return [commits[each] for each in listed]

@@ -9,8 +9,10 @@ from typing import Any
 import click
 
 from ledger.changes.events import change_event
+from ledger.changes.evidence import Evidence
 from ledger.changes.gate import Failure, Outcome, judge, stray_reports
-from ledger.changes.gathering import rolled_back
+from ledger.changes.gathering import look_at, rolled_back
+from ledger.changes.git import Repository
 from ledger.changes.reviews import Claim
 from ledger.cli.changing_options import Looked, Subject, looked_at, subject_options
 from ledger.cli.changing_output import artifact_json, gate_json, print_artifacts, print_gate
@@ -47,8 +49,8 @@ def check(subject: Subject, as_json: bool) -> None:
       audit-ledger change check
       audit-ledger change check --commit v1.4 --json
     """
-    with looked_at(replace(subject, asked=replace(subject.asked, keys=()))) as looked:
-        commission = looked.commission
+    with Repository(subject.folder) as repository:
+        commission = look_at(repository, subject.asked, Evidence())
     floating = [each for each in commission.artifacts.values() if each.pin and each.pin.verdict == "floating"]
     if as_json:
         told = [artifact_json(each) for each in commission.artifacts.values()]

@@ -108,6 +108,25 @@ def test_whoever_merges_reviews_what_the_merge_brings(repository: GitRepository)
     assert [each.name for each in outcome.candidate.authors] == [address(MIA)]
 
 
+@pytest.mark.parametrize("commits_max", [20_000, 6])
+def test_without_a_base_each_artifact_has_its_own_range(
+    plain: GitRepository, monkeypatch: pytest.MonkeyPatch, commits_max: int
+) -> None:
+    """Reviews since an artifact's own change count for it, however long the history is, and older ones don't."""
+    monkeypatch.setattr("ledger.changes.history.RANGE_COMMITS_MAX", commits_max)
+    plain.commit(message=approval(TOMAS), who=TOMAS, sign=True)
+    plain.commit({"prompts/other.md": "x\n"})
+    plain.commit({"prompts/third.md": "x\n"})
+    plain.commit(message=approval(TOMAS), who=TOMAS, sign=True)
+    found = plain.outcomes(signers=plain.signers(TOMAS), keys=("support", "other", "third"))
+    assert {key: each.passed for key, each in found.items()} == {
+        "prompt:support": True,
+        "prompt:other": False,
+        "prompt:third": True,
+    }
+    assert "review_of_other_change" in codes(found["prompt:other"])
+
+
 def test_every_commit_of_a_signing_author_must_be_signed(plain: GitRepository) -> None:
     """One commit that is not signed by its own author makes the authorship asserted."""
     plain.commit({FILE: "signed\n"}, sign=True)
