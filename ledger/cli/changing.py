@@ -192,8 +192,9 @@ def deploy(subject: Subject, despite_gate: str | None, publishing: Publishing) -
 @change.command()
 @subject_options
 @click.option("--back-to", required=True, metavar="REV", help="The commit whose revision is in effect again.")
+@click.option("--by", required=True, metavar="NAME", help="Who orders it.")
 @publishing_options
-def rollback(subject: Subject, back_to: str, publishing: Publishing) -> None:
+def rollback(subject: Subject, back_to: str, by: str, publishing: Publishing) -> None:
     """Publish that an artifact is rolled back: from the commit's revision to the one that an earlier commit has.
 
     \b
@@ -207,15 +208,18 @@ def rollback(subject: Subject, back_to: str, publishing: Publishing) -> None:
         rules = looked.commission.declaration.rules
         outcomes = [judge(each, (), rules) for each in found]
         told = {"rolled_back_at": looked.commission.commit}
-        events = [change_event(publishing.occasion(looked), "roll_back", each, (), told) for each in outcomes]
+        events = [change_event(publishing.occasion(looked, by), "roll_back", each, (), told) for each in outcomes]
         publish_changes(events, publishing)
 
 
 @change.command()
 @subject_options
+@click.option("--by", metavar="NAME", help="Who orders it, where that is not the author of the commit that removes it.")
 @publishing_options
-def retire(subject: Subject, publishing: Publishing) -> None:
+def retire(subject: Subject, by: str | None, publishing: Publishing) -> None:
     """Publish that artifacts are retired: those that --artifact names, else those that are gone since --base.
+
+    What is still there in the commit is retired by somebody's order: --by says whose.
 
     \b
     Example:
@@ -224,7 +228,10 @@ def retire(subject: Subject, publishing: Publishing) -> None:
     with looked_at(subject, removed_only=True) as looked:
         rules = looked.commission.declaration.rules
         outcomes = [judge(each, (), rules) for each in looked.candidates]
-        events = [change_event(publishing.occasion(looked), "retire", each) for each in outcomes]
+        there = [each.key for each in looked.candidates if each.key in looked.commission.artifacts]
+        if there and not by:
+            raise click.UsageError(f"retire: {there[0]} is still there; say --by whom it is retired")
+        events = [change_event(publishing.occasion(looked, by or ""), "retire", each) for each in outcomes]
         publish_changes(events, publishing)
 
 

@@ -42,14 +42,13 @@ class Publishing:
     reason: str
     effective_at: str | None
     again: str
-    by: str
     wait: bool
     give_up_s: float
     dry_run: bool
     as_json: bool
 
-    def occasion(self, looked: Looked) -> Occasion:
-        """What every event says."""
+    def occasion(self, looked: Looked, by: str = "") -> Occasion:
+        """What every event says; `by`: who orders it, where that is not the commit's author."""
         for tenant in self.tenants:
             check_tenant_name(tenant)
         declaration = looked.commission.declaration
@@ -60,7 +59,7 @@ class Publishing:
             self.reason,
             moment(self.effective_at, "--effective-at"),
             self.again,
-            self.by,
+            by,
         )
 
 
@@ -81,7 +80,6 @@ def publishing_options(command: Command) -> Command:
         click.option("--give-up", "give_up_s", type=click.FloatRange(0), default=GIVE_UP_S, show_default=True,
                      metavar="SECONDS", help="How long a gateway that is away or busy is tried again."),
         click.option("--wait", is_flag=True, help="Return when everything is sealed."),
-        click.option("--by", default="", help="Who orders this, where it is not the commit's author."),
         click.option("--again", default="", metavar="KEY",
                      help="Tells this time from an earlier one of the same commit, such as the run's id."),
         click.option("--effective-at", metavar="TIME", help="Default: when the gateway receives it."),

@@ -92,6 +92,20 @@ def test_a_push_event_finds_the_pull_request_that_was_squashed(project: Project)
     assert "1 events, none published" in done.stdout
 
 
+def test_a_rollback_is_by_whoever_started_the_run(project: Project) -> None:
+    """GitHub's actor stands as its author."""
+    repository = project.repository
+    merged = repository.merge("kinder")
+    runner = Runner(project.folder / "runner", push_event(project.base, merged), sha=merged)
+    project.answer(runner, merged)
+    inputs = {"artifacts": "prompt:support", "back_to": project.base, "dry_run": "true", **OFF}
+    done = runner.run(project.checkout("main"), command="rollback", **inputs)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "roll_back prompt:support" in done.stdout
+    retired = runner.run(project.folder / "checkout-main", command="retire", **inputs)
+    assert "retire prompt:support" in retired.stdout, retired.stderr
+
+
 def test_a_gate_without_a_review_fails_the_job(project: Project) -> None:
     """Exit code 1 is the step's, and the reasons are in the log and in the summary."""
     project.review = review(project.head, "mia-l")

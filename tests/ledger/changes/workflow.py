@@ -141,7 +141,13 @@ class Runner:
         if name.startswith("inputs."):
             return inputs[name.removeprefix("inputs.")]
         context: Any = {
-            "github": {"sha": self.sha, "token": "t0ken", "event": self.event, "action_path": str(ACTION.parent)}
+            "github": {
+                "sha": self.sha,
+                "token": "t0ken",
+                "actor": "lena-k",
+                "event": self.event,
+                "action_path": str(ACTION.parent),
+            }
         }
         for part in name.split("."):
             context = context.get(part, "") if isinstance(context, dict) else ""
