@@ -25,6 +25,7 @@ from ledger.cli.options import (
 )
 from ledger.cli.output import print_json
 from ledger.cli.sending import GIVE_UP_S, Sender
+from ledger.importers.records import Place
 from ledger.tenants import ORG, check_tenant_name
 from ledger.v1 import event_pb2 as pb
 
@@ -109,7 +110,7 @@ def publish_changes(events: Sequence[pb.Event], publishing: Publishing) -> None:
     connection = publishing.connection.to(address, gateway_config(publishing.home))
     sender = Sender(address, ORG, publishing.give_up_s, connection)
     try:
-        for _ in sender.send(enumerate(events, start=1)):
+        for _ in sender.send((Place("event", number), event) for number, event in enumerate(events, start=1)):
             pass
         checkpoints = sender.await_sealed() if publishing.wait else []
     finally:
@@ -117,7 +118,9 @@ def publish_changes(events: Sequence[pb.Event], publishing: Publishing) -> None:
     counts = {name: sender.sent.counts.get(name, 0) for name in ("accepted", "repeat", "rejected")}
     _show(events, publishing, {**counts, "checkpoints": checkpoints})
     for each in sender.sent.refusals:
-        click.echo(f"rejected: event {each.line}: {each.field + ': ' if each.field else ''}{each.reason}", err=True)
+        click.echo(
+            f"rejected: event {each.place.line}: {each.field + ': ' if each.field else ''}{each.reason}", err=True
+        )
     if sender.sent.refusals:
         raise click.exceptions.Exit(EXIT_FINDING)
 
