@@ -85,7 +85,7 @@ class Authority:
         self._path = path
         self._fetch = fetch
         self._now = now
-        self._key_sets: dict[str, KeySet] = {}
+        self._key_sets: dict[tuple[str, Path | None], KeySet] = {}
         self._in_force = Watched((path,), self._load, keep=True)
         in_force = self._in_force.get()
         if in_force.revoked is not None:
@@ -146,9 +146,10 @@ class Authority:
         )
 
     def _key(self, issuer: Issuer, key_id: str) -> IssuerKey | None:
-        found = self._key_sets.get(issuer.keys)
+        of = (issuer.keys, issuer.keys_ca)
+        found = self._key_sets.get(of)
         if found is None:
-            found = self._key_sets.setdefault(issuer.keys, KeySet(issuer.keys, self._fetch))
+            found = self._key_sets.setdefault(of, KeySet(issuer.keys, self._fetch, ca=issuer.keys_ca))
         return found.find(key_id)
 
 

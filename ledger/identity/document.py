@@ -9,6 +9,7 @@
     issuer = "https://login.example.org"    # what a token's `iss` must be
     audience = "audit-ledger"               # what its `aud` must hold
     keys = "jwks.json"                      # its public keys: a file, or an https address
+    keys_ca = "company-ca.pem"              # optional: the CA of that address; the system's where none is named
     algorithms = ["ES256", "EdDSA"]         # of RS256, ES256, EdDSA
     groups_claim = "groups"                 # optional: the claim with the groups that grants may name
     leeway_s = 30                           # optional, by which clocks may differ
@@ -40,17 +41,16 @@ What is wrong is one `Misconfigured` that names the place, what was expected and
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from ledger.errors import Misconfigured, Rejected
+from ledger.errors import Misconfigured
 from ledger.identity.rights import ACROSS, EVERY_TENANT, ROLES, Role
-from ledger.record.names import name as payload_name
 from ledger.record.payload import KINDS
+from ledger.strict_toml import StrictReader, load_toml
 from ledger.tenants import ORG, SYSTEM, check_tenant_name
 
 FORMAT = 1
@@ -70,7 +70,10 @@ _CERTIFICATE = re.compile(r"(uri|dns|subject):\S(.*\S)?")
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """Somebody who makes tokens. `keys`: an absolute path, or an https address."""
+    """Somebody who makes tokens. `keys`: an absolute path, or an https address.
+
+    `keys_ca`: the CA of that address; None for those that the system trusts.
+    """
 
     name: str
     issuer: str
@@ -80,6 +83,7 @@ class Issuer:
     groups_claim: str | None
     leeway_s: int
     lifetime_max_s: int
+    keys_ca: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,38 +127,33 @@ def read_roles(path: Path) -> Roles:
 
 def parse_roles(data: bytes, folder: Path, where: str = "roles") -> Roles:
     """The roles in a file's bytes; relative paths are taken from `folder`."""
-    if len(data) > FILE_BYTES_MAX:
-        raise Misconfigured(f"{where}: expected at most {FILE_BYTES_MAX} bytes")
-    try:
-        tree = tomllib.loads(data.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise Misconfigured(f"{where}: expected TOML in UTF-8: {error}") from None
+    tree = load_toml(data, where, FILE_BYTES_MAX)
     return _Reader(where, folder).roles(tree, sha256(data).digest())
 
 
-class _Reader:
-    """Reads one file; `where` begins every message."""
+class _Reader(StrictReader):
+    """Reads one file."""
 
     def __init__(self, where: str, folder: Path) -> None:
-        self._where = where
+        super().__init__(where)
         self._folder = folder
 
     def roles(self, tree: dict[str, Any], digest: bytes) -> Roles:
-        self._keys(tree, {"format", "version"}, {"revoked", "issuers", "grants"}, "")
+        self.keys(tree, {"format", "version"}, {"revoked", "issuers", "grants"}, "")
         if tree["format"] is True or tree["format"] != FORMAT:
-            raise self._wrong("format", f"{FORMAT}, the only one this build knows", tree["format"])
+            raise self.wrong("format", f"{FORMAT}, the only one this build knows", tree["format"])
         issuers = {
-            self._match(name, f"issuers.{name}", _NAME): self._issuer(name, table)
-            for name, table in self._table(tree.get("issuers", {}), "issuers").items()
+            self.match(name, f"issuers.{name}", _NAME): self._issuer(name, table)
+            for name, table in self.table(tree.get("issuers", {}), "issuers").items()
         }
         by_claim = [each.issuer for each in issuers.values()]
         if len(set(by_claim)) != len(by_claim):
-            raise self._wrong("issuers", "every `issuer` once", sorted(by_claim))
+            raise self.wrong("issuers", "every `issuer` once", sorted(by_claim))
         grants = tree.get("grants", [])
         if not isinstance(grants, list) or len(grants) > GRANTS_MAX:
-            raise self._wrong("grants", f"at most {GRANTS_MAX} tables [[grants]]", type(grants).__name__)
+            raise self.wrong("grants", f"at most {GRANTS_MAX} tables [[grants]]", type(grants).__name__)
         return Roles(
-            version=self._match(tree["version"], "version", _VERSION),
+            version=self.match(tree["version"], "version", _VERSION),
             issuers=issuers,
             grants=tuple(self._grant(each, f"grants[{index}]", issuers) for index, each in enumerate(grants)),
             revoked=None if "revoked" not in tree else self._path(tree["revoked"], "revoked"),
@@ -163,36 +162,39 @@ class _Reader:
 
     def _issuer(self, name: str, value: Any) -> Issuer:
         at = f"issuers.{name}"
-        table = self._table(value, at)
-        optional = {"groups_claim", "leeway_s", "lifetime_max_s"}
-        self._keys(table, {"issuer", "audience", "keys", "algorithms"}, optional, at)
-        keys = self._text(table["keys"], f"{at}.keys")
+        table = self.table(value, at)
+        optional = {"groups_claim", "leeway_s", "lifetime_max_s", "keys_ca"}
+        self.keys(table, {"issuer", "audience", "keys", "algorithms"}, optional, at)
+        keys = self.text(table["keys"], f"{at}.keys")
         if "://" in keys and not keys.startswith("https://"):
-            raise self._wrong(f"{at}.keys", "a file or an https address", keys)
+            raise self.wrong(f"{at}.keys", "a file or an https address", keys)
+        if "keys_ca" in table and "://" not in keys:
+            raise self.wrong(f"{at}.keys_ca", "no such key where `keys` is a file", table["keys_ca"])
         groups = table.get("groups_claim")
         return Issuer(
             name=name,
-            issuer=self._text(table["issuer"], f"{at}.issuer"),
-            audience=self._text(table["audience"], f"{at}.audience"),
+            issuer=self.text(table["issuer"], f"{at}.issuer"),
+            audience=self.text(table["audience"], f"{at}.audience"),
             keys=keys if "://" in keys else str(self._folder / keys),
             algorithms=self._some(table["algorithms"], f"{at}.algorithms", ALGORITHMS),
-            groups_claim=None if groups is None else self._text(groups, f"{at}.groups_claim"),
-            leeway_s=self._number(table.get("leeway_s", LEEWAY_S), f"{at}.leeway_s", 0, LEEWAY_S_MAX),
-            lifetime_max_s=self._number(
+            groups_claim=None if groups is None else self.text(groups, f"{at}.groups_claim"),
+            leeway_s=self.number(table.get("leeway_s", LEEWAY_S), f"{at}.leeway_s", 0, LEEWAY_S_MAX),
+            lifetime_max_s=self.number(
                 table.get("lifetime_max_s", LIFETIME_S), f"{at}.lifetime_max_s", 60, LIFETIME_S_MAX
             ),
+            keys_ca=None if "keys_ca" not in table else self._path(table["keys_ca"], f"{at}.keys_ca"),
         )
 
     def _grant(self, value: Any, at: str, issuers: dict[str, Issuer]) -> Grant:
-        table = self._table(value, at)
+        table = self.table(value, at)
         who = {"certificate", "issuer", "subject", "group"}
-        self._keys(table, {"role", "tenants"}, who | {"kinds", "sample"}, at)
+        self.keys(table, {"role", "tenants"}, who | {"kinds", "sample"}, at)
         role = self._role(table["role"], f"{at}.role")
         for key, owner in (("kinds", "producer"), ("sample", "auditor")):
             if key in table and role != owner:
-                raise self._wrong(f"{at}.{key}", f"no such key for the role {role}, only for {owner}", table[key])
+                raise self.wrong(f"{at}.{key}", f"no such key for the role {role}, only for {owner}", table[key])
         if role == "producer" and "kinds" not in table:
-            raise Misconfigured(f"{self._where}: {at}.kinds: is missing; a producer is granted kinds of event by name")
+            raise Misconfigured(f"{self.where}: {at}.kinds: is missing; a producer is granted kinds of event by name")
         grantable = tuple(kind for kind in KINDS if kind not in RESERVED_KINDS)
         return Grant(
             role=role,
@@ -205,94 +207,58 @@ class _Reader:
     def _who(self, given: dict[str, Any], at: str, role: Role, issuers: dict[str, Issuer]) -> dict[str, str]:
         """Whom a grant is for."""
         if given.keys() not in ({"certificate"}, {"issuer", "subject"}, {"issuer", "group"}):
-            raise self._wrong(at, "a certificate, or an issuer with a subject or a group", sorted(given))
+            raise self.wrong(at, "a certificate, or an issuer with a subject or a group", sorted(given))
         if "certificate" in given:
             if role != "producer":
-                raise self._wrong(f"{at}.certificate", f"a token for the role {role}", "a certificate")
-            named = self._match(given["certificate"], f"{at}.certificate", _CERTIFICATE)
+                raise self.wrong(f"{at}.certificate", f"a token for the role {role}", "a certificate")
+            named = self.match(given["certificate"], f"{at}.certificate", _CERTIFICATE)
             # Host names have no case; `ledger.identity.certificates` has them in small letters.
             return {"certificate": named.lower() if named.startswith("dns:") else named}
-        found = {key: self._text(value, f"{at}.{key}") for key, value in given.items()}
+        found = {key: self.text(value, f"{at}.{key}") for key, value in given.items()}
         issuer = issuers.get(found["issuer"])
         if issuer is None:
-            raise self._wrong(f"{at}.issuer", f"one of {', '.join(issuers) or 'no issuers'}", found["issuer"])
+            raise self.wrong(f"{at}.issuer", f"one of {', '.join(issuers) or 'no issuers'}", found["issuer"])
         if "group" in found and issuer.groups_claim is None:
-            raise Misconfigured(f"{self._where}: {at}.group: issuers.{issuer.name} names no groups_claim")
+            raise Misconfigured(f"{self.where}: {at}.group: issuers.{issuer.name} names no groups_claim")
         return found
 
     def _tenants(self, value: Any, at: str, role: Role) -> frozenset[str]:
         if not isinstance(value, list) or not value:
-            raise self._wrong(at, "a list of tenants, at least one", value)
+            raise self.wrong(at, "a list of tenants, at least one", value)
         for tenant in value:
             if tenant == EVERY_TENANT:
                 if role not in ACROSS:
-                    raise self._wrong(at, f"tenants by name for the role {role}", EVERY_TENANT)
+                    raise self.wrong(at, f"tenants by name for the role {role}", EVERY_TENANT)
             elif not isinstance(tenant, str):
-                raise self._wrong(at, "names of tenants", tenant)
+                raise self.wrong(at, "names of tenants", tenant)
             elif tenant not in (ORG, SYSTEM):
                 try:
                     check_tenant_name(tenant)
                 except Misconfigured as error:
-                    raise Misconfigured(f"{self._where}: {at}: {error}") from None
+                    raise Misconfigured(f"{self.where}: {at}: {error}") from None
         return frozenset(value)
 
     def _sample(self, value: Any, at: str) -> frozenset[bytes]:
         if not isinstance(value, list):
-            raise self._wrong(at, "a list of event ids", value)
+            raise self.wrong(at, "a list of event ids", value)
         try:
             return frozenset(UUID(each).bytes for each in value)
         except (ValueError, AttributeError, TypeError):
-            raise Misconfigured(f"{self._where}: {at}: expected event ids (UUIDs)") from None
+            raise Misconfigured(f"{self.where}: {at}: expected event ids (UUIDs)") from None
 
     def _role(self, value: Any, at: str) -> Role:
         for role in ROLES:
             if value == role:
                 return role
-        raise self._wrong(at, f"one of {', '.join(ROLES)}", value)
+        raise self.wrong(at, f"one of {', '.join(ROLES)}", value)
 
     def _some(self, value: Any, at: str, known: tuple[str, ...]) -> tuple[str, ...]:
         if not isinstance(value, list) or not value:
-            raise self._wrong(at, f"a list of {', '.join(known)}", value)
+            raise self.wrong(at, f"a list of {', '.join(known)}", value)
         for each in value:
             if each not in known:
-                raise self._wrong(at, f"of {', '.join(known)}", each)
+                raise self.wrong(at, f"of {', '.join(known)}", each)
         return tuple(dict.fromkeys(value))
 
-    def _number(self, value: Any, at: str, least: int, most: int) -> int:
-        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-            raise self._wrong(at, f"a whole number from {least} to {most}", value)
-        return value
-
     def _path(self, value: Any, at: str) -> Path:
-        return self._folder / self._text(value, at)
-
-    def _text(self, value: Any, at: str) -> str:
-        if not isinstance(value, str) or not value:
-            raise self._wrong(at, "text", value)
-        try:
-            payload_name(value, at)
-        except Rejected as error:
-            raise Misconfigured(f"{self._where}: {at}: {error.reason}") from None
-        return value
-
-    def _match(self, value: Any, at: str, pattern: re.Pattern[str]) -> str:
-        if not isinstance(value, str) or not pattern.fullmatch(value):
-            raise self._wrong(at, f"text that matches {pattern.pattern}", value)
-        return value
-
-    def _table(self, value: Any, at: str) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            raise self._wrong(at, "a table", value)
-        return value
-
-    def _keys(self, tree: dict[str, Any], required: set[str], optional: set[str], at: str) -> None:
-        prefix = f"{at}." if at else ""
-        for key in tree:
-            if key not in required | optional:
-                known = ", ".join(sorted(required | optional))
-                raise Misconfigured(f"{self._where}: {prefix}{key}: is unknown; expected one of {known}")
-        for key in sorted(required - tree.keys()):
-            raise Misconfigured(f"{self._where}: {prefix}{key}: is missing")
-
-    def _wrong(self, at: str, expected: str, found: Any) -> Misconfigured:
-        return Misconfigured(f"{self._where}: {at}: expected {expected}, got {found!r}")
+        return self._folder / self.text(value, at)

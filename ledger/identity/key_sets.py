@@ -19,6 +19,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -103,16 +104,20 @@ def _usable(entry: dict[str, Any]) -> IssuerKey | None:
 
 
 class KeySet:
-    """The keys of one issuer, from `source`: a path or an https address. Safe for threads; `find` may block."""
+    """The keys of one issuer, from `source`: a path or an https address. Safe for threads; `find` may block.
+
+    `ca`: the CA that the address's certificate must be by; None for those that the system trusts.
+    """
 
     def __init__(
         self,
         source: str,
         fetch: Callable[[str], bytes] | None = None,
         monotonic_s: Callable[[], float] = time.monotonic,
+        ca: Path | None = None,
     ) -> None:
         self._source = source
-        self._fetch = fetch or fetch_https
+        self._fetch = fetch or partial(fetch_https, ca=ca)
         self._monotonic_s = monotonic_s
         self._lock = Lock()
         self._keys: Keys = {}
@@ -162,12 +167,12 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def fetch_https(address: str) -> bytes:
+def fetch_https(address: str, ca: Path | None = None) -> bytes:
     """What stands at an https address. `Unavailable` when it does not answer in time, or with something else."""
-    opener = urllib.request.build_opener(
-        _NoRedirect(), urllib.request.HTTPSHandler(context=ssl.create_default_context())
-    )
     try:
+        # Read anew each time: a renewed CA needs no restart.
+        context = ssl.create_default_context(cafile=ca)
+        opener = urllib.request.build_opener(_NoRedirect(), urllib.request.HTTPSHandler(context=context))
         with opener.open(address, timeout=FETCH_TIMEOUT_S) as answer:
             data: bytes = answer.read(BYTES_MAX + 1)
     except (OSError, urllib.error.URLError, ValueError) as error:
