@@ -19,9 +19,9 @@ from ledger.deletion.opening import Deleting, remains
 from ledger.deletion.remains import files_of
 from ledger.errors import Rejected
 from ledger.home import OpenKeys
+from ledger.keys.deletion_record import TenantDeletion
 from ledger.keys.destruction import Request
 from ledger.keys.holds import Holds
-from ledger.keys.tenant_deletion import TenantDeletion
 from ledger.record.names import name
 from ledger.segments.objects import FileStore
 from ledger.tenants import SYSTEM, Tenant

@@ -14,9 +14,10 @@ from ledger.cli.running import run
 from ledger.config import LedgerConfig
 from ledger.errors import LedgerError
 from ledger.home import Home
+from ledger.keys.deletion_record import TenantDeletion
 from ledger.keys.destruction import Destruction
 from ledger.keys.erasure import Destructions
-from ledger.keys.tenant_deletion import TenantDeletion, TenantDeletions, Waits
+from ledger.keys.tenant_deletion import TenantDeletions, Waits
 from ledger.log.interface import Bounds
 from ledger.operations import Operations
 from ledger.segments.history import History

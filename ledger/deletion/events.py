@@ -15,7 +15,7 @@ from hashlib import sha256
 from itertools import count
 
 from ledger.client.ids import derived_event_id
-from ledger.keys.tenant_deletion import TenantDeletion
+from ledger.keys.deletion_record import TenantDeletion
 from ledger.tenants import Tenant, TenantLog
 from ledger.v1 import event_pb2 as pb
 

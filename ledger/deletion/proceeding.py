@@ -30,7 +30,8 @@ from ledger.deletion.remains import files_of, remove_derived, remove_own
 from ledger.errors import IntegrityError, Unavailable
 from ledger.final_statement import FinalLog, FinalStatement, sign_final_statement
 from ledger.gateway.own import OwnPublisher
-from ledger.keys.tenant_deletion import TenantDeletion, TenantDeletions
+from ledger.keys.deletion_record import TenantDeletion
+from ledger.keys.tenant_deletion import TenantDeletions
 from ledger.note import NoteSigner
 from ledger.segments.objects import FileStore
 from ledger.tenants import ORG, Tenant, TenantRegistry

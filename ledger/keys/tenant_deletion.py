@@ -22,13 +22,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from os import urandom
-from typing import Literal
 
 from ledger.errors import IntegrityError, Rejected, Unavailable
 from ledger.keys.database import KeyDatabase, Rows
+from ledger.keys.deletion_record import COLUMNS, TABLES, DeletionPhase, TenantDeletion, deletion_of, has_tables
 from ledger.keys.destruction import ID_BYTES, Held, Request
 from ledger.keys.destruction_tables import make_tables as make_destruction_tables
 from ledger.keys.hierarchy import bucket_key_identity, lookup_key_identity, tenant_key_identity
@@ -38,26 +38,6 @@ from ledger.keys.schema import BUCKETS
 from ledger.keys.sealing import KEY_BYTES, seal
 from ledger.tenants import ORG, SYSTEM, TenantState, set_state, state_of
 
-DeletionPhase = Literal["closing", "ended", "destroyed", "cleared", "stated", "removed", "done"]
-PHASES: tuple[DeletionPhase, ...] = ("closing", "ended", "destroyed", "cleared", "stated", "removed", "done")
-
-TABLES = (
-    """CREATE TABLE IF NOT EXISTS tenant_deletions (
-        tenant TEXT NOT NULL PRIMARY KEY,
-        deletion_id BLOB NOT NULL,
-        phase TEXT NOT NULL,
-        request BLOB NOT NULL,
-        without_export INTEGER NOT NULL,
-        closed_at_ms INTEGER NOT NULL,
-        ended_at_ms INTEGER,
-        destroyed_at_ms INTEGER,
-        counts TEXT NOT NULL,
-        statement TEXT NOT NULL
-    )""",
-)
-_COLUMNS = (
-    "tenant, deletion_id, phase, request, without_export, closed_at_ms, ended_at_ms, destroyed_at_ms, counts, statement"
-)
 _KEYS = (
     ("tenant keys", "tenant_keys"),
     ("look-up keys", "lookup_keys"),
@@ -67,39 +47,6 @@ _KEYS = (
 )
 _LAST_TABLES = ("suppressions", "doomed_holders", "doomed_scopes", "holds", "lookup_keys", "tenant_keys")
 _WIPED = (*_LAST_TABLES, "scopes", "holders", "bucket_keys", "links", "destructions")
-
-
-@dataclass(frozen=True, slots=True)
-class TenantDeletion:
-    """One tenant's deletion. Times are Unix milliseconds.
-
-    `counts`: keys destroyed, by what they were; `statement`: the signed note, "" before `stated`.
-    """
-
-    tenant: str
-    deletion_id: bytes
-    phase: DeletionPhase
-    request: Request
-    without_export: bool
-    closed_at_ms: int
-    ended_at_ms: int | None
-    destroyed_at_ms: int | None
-    counts: Mapping[str, int]
-    statement: str
-
-    @property
-    def correlation_id(self) -> str:
-        """What the events of this deletion share."""
-        return f"tenant-deletion:{self.deletion_id.hex()}"
-
-    @property
-    def finished(self) -> bool:
-        """Whether nothing is left to do."""
-        return self.phase == "done"
-
-    def reached(self, phase: DeletionPhase) -> bool:
-        """Whether this phase is done."""
-        return PHASES.index(self.phase) >= PHASES.index(phase)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +94,7 @@ class TenantDeletions:
                 raise Unavailable(f"tenant {tenant}: an {kind} is under way ({phase}): `erase --resume` ends it")
             values = (tenant, deletion_id or urandom(ID_BYTES), "closing", request.to_bytes(), int(without_export))
             rows.execute(
-                f"INSERT INTO tenant_deletions ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, NULL, NULL, '{{}}', '')",
+                f"INSERT INTO tenant_deletions ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, NULL, NULL, '{{}}', '')",
                 (*values, self._now_ms()),
             )
             set_state(rows, tenant, "closing")
@@ -163,12 +110,12 @@ class TenantDeletions:
         with self._database.write() as rows:
             values = (tenant, deletion_id, "ended", request.to_bytes(), 1, closed_at_ms, closed_at_ms)
             rows.execute(
-                f"INSERT INTO tenant_deletions ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, NULL, '{{}}', '') "
+                f"INSERT INTO tenant_deletions ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, NULL, '{{}}', '') "
                 "ON CONFLICT (tenant) DO NOTHING",
                 values,
             )
-            found = _deletion(
-                *rows.execute(f"SELECT {_COLUMNS} FROM tenant_deletions WHERE tenant = ?", (tenant,)).fetchone()
+            found = deletion_of(
+                *rows.execute(f"SELECT {COLUMNS} FROM tenant_deletions WHERE tenant = ?", (tenant,)).fetchone()
             )
             if not found.reached("ended"):
                 rows.execute("UPDATE tenant_deletions SET ended_at_ms = ? WHERE tenant = ?", (self._now_ms(), tenant))
@@ -191,12 +138,12 @@ class TenantDeletions:
     def all(self, tenant: str | None = None) -> list[TenantDeletion]:
         """Every one, or a tenant's, by tenant."""
         with self._database.read() as rows:
-            if not _has_tables(rows):
+            if not has_tables(rows):
                 return []
             chosen = rows.execute(
-                f"SELECT {_COLUMNS} FROM tenant_deletions WHERE tenant = coalesce(?, tenant) ORDER BY tenant", (tenant,)
+                f"SELECT {COLUMNS} FROM tenant_deletions WHERE tenant = coalesce(?, tenant) ORDER BY tenant", (tenant,)
             ).fetchall()
-        return [_deletion(*row) for row in chosen]
+        return [deletion_of(*row) for row in chosen]
 
     def may_end_in_s(self, found: TenantDeletion) -> float:
         """How long, seconds, somebody may still publish who thinks the tenant open."""
@@ -300,7 +247,7 @@ class TenantDeletions:
 
     def _make_tables(self) -> None:
         with self._database.read() as rows:
-            there = _has_tables(rows)
+            there = has_tables(rows)
         if not there:
             with self._database.write() as rows:
                 for statement in TABLES:
@@ -340,10 +287,10 @@ class TenantDeletions:
 
     def _at(self, rows: Rows, tenant: str, phase: DeletionPhase) -> TenantDeletion | None:
         """The deletion if it is in this phase; None when it is further."""
-        row = rows.execute(f"SELECT {_COLUMNS} FROM tenant_deletions WHERE tenant = ?", (tenant,)).fetchone()
+        row = rows.execute(f"SELECT {COLUMNS} FROM tenant_deletions WHERE tenant = ?", (tenant,)).fetchone()
         if row is None:
             raise Rejected("tenant", f"no deletion of tenant {tenant} was ordered")
-        found = _deletion(*row)
+        found = deletion_of(*row)
         if found.phase == phase:
             return found
         if not found.reached(phase):
@@ -370,33 +317,3 @@ def _check_holds(rows: Rows, tenant: str) -> None:
     if standing:
         named = ", ".join(hold_id for (hold_id,) in standing)
         raise Held("", f"the legal hold {named} forbids it; no key of tenant {tenant} was destroyed")
-
-
-def _has_tables(rows: Rows) -> bool:
-    return rows.has_table("tenant_deletions")
-
-
-def _deletion(
-    tenant: str,
-    deletion_id: bytes,
-    phase: DeletionPhase,
-    request: bytes,
-    without_export: int,
-    closed_at_ms: int,
-    ended_at_ms: int | None,
-    destroyed_at_ms: int | None,
-    counts: str,
-    statement: str,
-) -> TenantDeletion:
-    return TenantDeletion(
-        tenant,
-        bytes(deletion_id),
-        phase,
-        Request.of_bytes(bytes(request)),
-        bool(without_export),
-        closed_at_ms,
-        ended_at_ms,
-        destroyed_at_ms,
-        json.loads(counts),
-        statement,
-    )

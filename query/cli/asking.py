@@ -21,7 +21,8 @@ from ledger.v1 import query_pb2, query_pb2_grpc
 from query.cli.answering import Asked
 from query.find import Filters
 from query.reconstruct import event_id_of
-from query.server import DEADLINE_S, MESSAGE_BYTES_MAX
+from query.server import MESSAGE_BYTES_MAX
+from query.servicer import DEADLINE_S
 from query.story import Selector, Window
 from query.wire import PAGE_WIDTH_MAX, PAGE_WIDTH_MIN
 
