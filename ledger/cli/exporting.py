@@ -12,7 +12,7 @@ import click
 
 from ledger import __version__
 from ledger.cli.options import home_option, json_option, open_home, to_option
-from ledger.cli.ordering import check_request, ordered, requesting
+from ledger.cli.ordering import ROLE, check_request, ordered, requesting
 from ledger.cli.output import print_json, print_table, print_wrapped
 from ledger.cli.progress import Progress
 from ledger.cli.running import run
@@ -141,6 +141,7 @@ def _access(request: Request, case_id: str, events: int, contents: int) -> pb.Ev
     event = _event(request)
     access = event.access
     access.reader, access.case_id = request.requester, case_id
+    access.role = click.get_current_context().meta.get(ROLE, "")
     access.query_kind = pb.QUERY_KIND_EXPORT
     access.events_touched, access.contents_decrypted = events, contents
     access.result = pb.ACCESS_RESULT_ANSWERED

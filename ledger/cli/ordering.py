@@ -22,6 +22,9 @@ from ledger.identity.rights import Call
 from ledger.keys.destruction import Request
 from ledger.record.names import name
 
+ROLE = "ledger.cli.ordering.role"
+"""Where a command's context has the role in which it is ordered; nowhere, where none are configured."""
+
 
 def ordered(call: Call) -> Callable[[Command], Command]:
     """`--token-file`; the command's `requester` is whose token it is."""
@@ -31,10 +34,12 @@ def ordered(call: Call) -> Callable[[Command], Command]:
             home: Path, tenant: str | None, requester: str | None, token_file: Path | None, **rest: Any
         ) -> Any:
             if tenant is not None and rest.get("check") is None and not rest.get("resume"):
-                who = ordered_by(open_home(home).config(), call, tenant, token_file)
-                if who is not None and requester not in (None, who):
-                    raise Misconfigured(f"--requester: the token is that of {who}, got {requester}")
-                requester = who or requester
+                found = ordered_by(open_home(home).config(), call, tenant, token_file)
+                if found is not None:
+                    who, click.get_current_context().meta[ROLE] = found
+                    if requester not in (None, who):
+                        raise Misconfigured(f"--requester: the token is that of {who}, got {requester}")
+                    requester = who
             return command(home=home, tenant=tenant, requester=requester, **rest)
 
         with_order.__name__, with_order.__doc__ = command.__name__, command.__doc__

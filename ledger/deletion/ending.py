@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -22,15 +22,18 @@ LEDGERS_OWN = frozenset({"access", "erasure", "expiry", "legal_hold", "operation
 """Kinds of event that the ledger's own processes write: what an export need not hold of its own making."""
 
 ROWS_A_TIME = 200_000
+CLOCKS_APART_MS = 3_600_000
+"""How far the clocks of two machines may be apart."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogEnd:
-    """One log: where it stands, and where its rows do."""
+    """One log: where it stands, and where its rows do. `late`: below this index stand events sealed long ago."""
 
     log: TenantLog
     head: LogHead
     holdings: LogHoldings
+    late: int = 0
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -45,25 +48,31 @@ class Endings:
         self._store = store
         self._trust = trust
 
-    def of(self, tenant: Tenant) -> list[LogEnd]:
-        """Each of the tenant's logs, by shard, as of now."""
+    def of(self, tenant: Tenant, since_ms: int = 0) -> list[LogEnd]:
+        """Each of the tenant's logs, by shard, as of now. `late` is about `since_ms`, Unix milliseconds."""
         found: dict[bytes, LogEnd] = {}
         for partition in sorted({log.partition for log in tenant.logs}):
             history = History(self._store, partition, self._trust())
             holdings = Holdings(history)
-            holdings.refresh()
+            late: dict[bytes, int] = {}
+            for sealed in holdings.refresh():
+                if sealed.round.sealed_at_us // 1_000 < since_ms - CLOCKS_APART_MS:
+                    late.update({each.log_id: each.tree_size for each in sealed.statements})
             history.check_contiguous()
             for log in tenant.logs:
                 if log.partition == partition:
                     own = holdings.logs.get(log.log_id, LogHoldings())
-                    found[log.log_id] = LogEnd(log, holdings.state.head(log.log_id), own)
+                    head = holdings.state.head(log.log_id)
+                    found[log.log_id] = LogEnd(log, head, own, late.get(log.log_id, 0))
         return [found[log.log_id] for log in tenant.logs]
 
-    def event_ids(self, end: LogEnd) -> dict[bytes, int]:
-        """The index of every event of a log, by id; the last one where an id stands twice."""
+    def find(self, end: LogEnd, event_ids: Collection[bytes]) -> dict[bytes, int]:
+        """The indexes of those of these events that are not sealed long ago; the last one where an id stands twice."""
         found: dict[bytes, int] = {}
-        for rows in self._rows(end, 0, ["log_id", "index", "event_id"]):
-            for index, event_id in zip(rows["index"].to_pylist(), rows["event_id"].to_pylist(), strict=True):
+        for rows in self._rows(end, end.late, ["log_id", "index", "event_id"]):
+            ids = rows["event_id"].cast(pa.binary())
+            hits = rows.filter(pc.is_in(ids, value_set=pa.array(sorted(event_ids), pa.binary())))
+            for index, event_id in zip(hits["index"].to_pylist(), hits["event_id"].to_pylist(), strict=True):
                 found[event_id] = max(index, found.get(event_id, -1))
         return found
 

@@ -143,10 +143,11 @@ class TenantProceeding:
     def _missing_last_events(self, tenant: Tenant, found: TenantDeletion) -> list[tuple[LogEnd, int]]:
         """The logs that do not end with one, each with the first attempt that is not sealed."""
         missing = []
-        for end in self._endings.of(tenant):
-            sealed = self._endings.event_ids(end)
-            for attempt in range(ATTEMPTS_MAX):
-                index = sealed.get(closing_event_id(found, tenant, end.log, attempt))
+        for end in self._endings.of(tenant, found.closed_at_ms):
+            ids = [closing_event_id(found, tenant, end.log, attempt) for attempt in range(ATTEMPTS_MAX)]
+            sealed = self._endings.find(end, ids)
+            for attempt, event_id in enumerate(ids):
+                index = sealed.get(event_id)
                 if index is None:
                     missing.append((end, attempt))
                     break

@@ -16,8 +16,8 @@ from ledger.identity.errors import Unauthenticated
 from ledger.identity.rights import Call
 
 
-def ordered_by(config: LedgerConfig, call: Call, tenant: str, token_file: Path | None) -> str | None:
-    """Who orders the command, by name; None where no roles are configured.
+def ordered_by(config: LedgerConfig, call: Call, tenant: str, token_file: Path | None) -> tuple[str, str] | None:
+    """Who orders the command, by name, and in which role; None where no roles are configured.
 
     `Unauthenticated` without a token that holds, `Denied` for one whose roles do not allow it for this tenant.
     """
@@ -27,5 +27,4 @@ def ordered_by(config: LedgerConfig, call: Call, tenant: str, token_file: Path |
     if token_file is None:
         raise Unauthenticated("--token-file: roles are configured, so this command needs a token")
     caller = authority.by_token(read_token(token_file))
-    permit(caller, call, tenant)
-    return caller.name
+    return caller.name, permit(caller, call, tenant).role
