@@ -67,11 +67,19 @@ async def create_topic(settings: KafkaSettings) -> None:
             await asyncio.sleep(0.05)
 
 
+HEARD_OF_S = 3.0
+"""How long a topic that a broker does not know is asked for again: it may be new, and that broker not told yet."""
+
+
 async def check_topic(settings: KafkaSettings) -> None:
     """`Misconfigured` unless the topic is there and set so that it keeps what it acknowledged."""
     async with _admin(settings, "could not be looked at") as admin:
         (described,) = await admin.describe_topics([settings.topic])
-        if for_code(described["error_code"]) is UnknownTopicOrPartitionError:
+        until = time.monotonic() + HEARD_OF_S
+        while _is_unknown(described) and time.monotonic() < until:
+            await asyncio.sleep(0.1)
+            (described,) = await admin.describe_topics([settings.topic])
+        if _is_unknown(described):
             raise Misconfigured(f"topic {settings.topic} does not exist; `init` makes it")
         if described["error_code"]:
             raise for_code(described["error_code"])()
@@ -79,6 +87,10 @@ async def check_topic(settings: KafkaSettings) -> None:
         wrong += _wrong_settings(settings, await _settings_of(admin, settings))
     if wrong:
         raise Misconfigured(f"topic {settings.topic} is not safe for a ledger: {'; '.join(wrong)}")
+
+
+def _is_unknown(described: Mapping[str, Any]) -> bool:
+    return for_code(described["error_code"]) is UnknownTopicOrPartitionError
 
 
 async def _settings_of(admin: AIOKafkaAdminClient, settings: KafkaSettings) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def conversation() -> bytes:
 
 
 class Shell:
-    """Runs shown commands in a folder; where they say port 7443, with the port that `up` was given."""
+    """Runs shown commands in a folder; where they say or mean port 7443, with the port that `up` was given."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -65,7 +65,7 @@ class Shell:
         words = [word.replace("7443", self._port) for word in shlex.split(command)]
         words[:1] = [sys.executable, "-m", "ledger.cli.main"]
         kept = {name: value for name, value in os.environ.items() if not name.startswith("AUDIT_LEDGER")}
-        environment = {**kept, **ANY_PORT}
+        environment = {**kept, **ANY_PORT, "AUDIT_LEDGER_GATEWAY_LISTEN": f"127.0.0.1:{self._port}"}
         if words[3] == "up":
             pipe = subprocess.PIPE
             self._up = Up(

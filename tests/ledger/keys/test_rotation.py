@@ -147,10 +147,9 @@ def test_a_rotation_goes_on_after_a_crash_at_any_step(keys: Keys) -> None:
         assert current_master_id(keys.database) != before
 
 
-def kill_rotation(what: str, keys: Keys, last: int) -> None:
-    """Lets another process rotate until it kills itself after so many steps."""
-    command = [sys.executable, "-m", "tests.ledger.keys.rotating", what, str(keys.folder), str(last)]
-    command.append(keys.place.location())
+def kill_rotation(what: str, folder: Path, last: int, location: str = "") -> None:
+    """Lets another process rotate until it kills itself after so many steps. `location`: of the key store."""
+    command = [sys.executable, "-m", "tests.ledger.keys.rotating", what, str(folder), str(last), location]
     killed = subprocess.run(command, cwd=ROOT, timeout=60, check=False)
     assert killed.returncode == -signal.SIGKILL
 
@@ -158,7 +157,7 @@ def kill_rotation(what: str, keys: Keys, last: int) -> None:
 @pytest.mark.parametrize("last", range(8))
 def test_a_rotation_goes_on_after_a_kill(keys: Keys, last: int) -> None:
     """A rotation killed by SIGKILL after a step leaves everything open, and is finished by the next."""
-    kill_rotation("master", keys, last)
+    kill_rotation("master", keys.folder, last, keys.place.location())
     assert keys.everything() == keys.known
     rotate_master(keys.database, keys.places)
     _is_whole(keys)
@@ -302,7 +301,7 @@ def test_a_tenant_rotation_is_all_or_nothing(keys: Keys, at: str) -> None:
 
 def test_a_killed_tenant_rotation_leaves_nothing(keys: Keys) -> None:
     """A rotation killed by SIGKILL before it is durable has not happened; the next one does it."""
-    kill_rotation("tenant", keys, 0)
+    kill_rotation("tenant", keys.folder, 0, keys.place.location())
     assert [(tenant, at) for tenant, at, _ in tenant_generations(keys.database)] == [("acme", 1), ("globex", 1)]
     assert keys.everything() == keys.known
     assert rotate_tenant_key(keys.database, keys.places.open(), "acme").generation == 2
