@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import stat
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -24,7 +22,7 @@ from ledger.errors import LedgerError, Misconfigured, Unavailable
 from ledger.gateway.faults import report_fault
 from ledger.gateway.metrics import GatewayMetrics
 from ledger.policy import Policy
-from ledger.policy.document import FILE_BYTES_MAX
+from ledger.policy.file import PolicyFile, Stamp
 from ledger.policy.register import InForce, PolicyRegister
 from ledger.v1 import event_pb2 as pb
 
@@ -35,17 +33,15 @@ LOOK_EVERY_S = 2.0
 PublishOwn = Callable[[pb.Event], Awaitable[None]]
 """Publishes an event of the ledger's own into `_org`; returns once it is durable, else raises `Unavailable`."""
 
-_Stamp = tuple[int, int, int, int]
-
 
 class Governing:
     """The policy of one gateway. `load` first; `current` is then what governs; `run` keeps it up to date."""
 
     def __init__(self, path: Path, register: PolicyRegister, metrics: GatewayMetrics) -> None:
-        self._path = path
+        self._file = PolicyFile(path)
         self._register = register
         self._metrics = metrics
-        self._stamp: _Stamp | None = None
+        self._stamp: Stamp | None = None
         self._in_force: InForce | None = None
 
     @property
@@ -57,7 +53,7 @@ class Governing:
 
     def load(self) -> None:
         """Reads, checks and registers the file; `Misconfigured` when it is not a policy. Blocks."""
-        self._stamp = _stamp_of(self._path)
+        self._stamp = self._file.stamp()
         self._in_force = self._enter()
         self._metrics.policy_taken(self.current.identity, taken=True)
 
@@ -72,7 +68,7 @@ class Governing:
 
     async def _look(self, publish: PublishOwn) -> None:
         await self._record(publish)
-        stamp = _stamp_of(self._path)
+        stamp = self._file.stamp()
         if stamp == self._stamp:
             return
         try:
@@ -103,25 +99,7 @@ class Governing:
         return True
 
     def _enter(self) -> InForce:
-        return self._register.enter(self._read, str(self._path))
-
-    def _read(self) -> bytes:
-        try:
-            # Without waiting: a named pipe would wait for its writer for ever.
-            with open(os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
-                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                    raise Misconfigured(f"{self._path}: expected a file")
-                return file.read(FILE_BYTES_MAX + 1)
-        except OSError as error:
-            raise Misconfigured(f"{self._path}: cannot read the capture policy: {error.strerror}") from None
-
-
-def _stamp_of(path: Path) -> _Stamp | None:
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
+        return self._register.enter(self._file.read, str(self._file.path))
 
 
 def change_event(entered: InForce) -> pb.Event:

@@ -9,26 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import stat
 from collections.abc import Callable
 from pathlib import Path
 
 from ledger.errors import Misconfigured
 from ledger.policy import parse_policy
-from ledger.policy.document import FILE_BYTES_MAX
+from ledger.policy.file import PolicyFile, Stamp
 from ledger.proxy.deciding import Decider
 
 log = logging.getLogger(__name__)
-
-Stamp = tuple[int, int, int, int]
 
 
 class Governing:
     """`load` first; `current` is then what governs, and `look` takes a changed file. `taken(identity, ok)` is told."""
 
     def __init__(self, path: Path, taken: Callable[[str, bool], None]) -> None:
-        self._path = path
+        self._file = PolicyFile(path)
         self._taken = taken
         self._stamp: Stamp | None = None
         self._decider: Decider | None = None
@@ -43,11 +39,11 @@ class Governing:
 
     def load(self) -> None:
         """Reads the file; `Misconfigured` when it is no policy. Blocks."""
-        stamp = _stamp_of(self._path)
-        policy = parse_policy(self._read(), str(self._path))
+        stamp = self._file.stamp()
+        policy = parse_policy(self._file.read(), str(self._file.path))
         if self._known.setdefault(policy.identity, policy.sha256) != policy.sha256:
             raise Misconfigured(
-                f"{self._path}: version {policy.identity} was in force with another text: give the changed policy "
+                f"{self._file.path}: version {policy.identity} was in force with another text: give the changed policy "
                 "another version"
             )
         self._decider, self._stamp = Decider(policy), stamp
@@ -55,7 +51,7 @@ class Governing:
 
     async def look(self) -> None:
         """Takes the file if it was changed."""
-        stamp = _stamp_of(self._path)
+        stamp = self._file.stamp()
         if stamp == self._stamp:
             return
         before = self.current.policy.identity
@@ -67,21 +63,3 @@ class Governing:
             self._taken(before, False)
             return
         log.info("the policy is %s now, it was %s", self.current.policy.identity, before)
-
-    def _read(self) -> bytes:
-        try:
-            # Without waiting: a named pipe would wait for its writer for ever.
-            with open(os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
-                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                    raise Misconfigured(f"{self._path}: expected a file")
-                return file.read(FILE_BYTES_MAX + 1)
-        except OSError as error:
-            raise Misconfigured(f"{self._path}: cannot read the policy: {error.strerror}") from None
-
-
-def _stamp_of(path: Path) -> Stamp | None:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
