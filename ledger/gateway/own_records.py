@@ -1,8 +1,9 @@
 """What a gateway records of the ledger itself: operations that commands entered, and its own files when they change.
 
-Looked after every `LOOK_EVERY_S`. A configuration or roles file that is another one than this gateway last saw is
-entered as an operation, with its SHA-256; whatever is entered and over is published (`ledger.operations`). The first
-roles file is a change, from none; the configuration that a new ledger begins with is not.
+Looked after every `LOOK_EVERY_S`. A configuration that is another one than this gateway last started with, or a roles
+file than it last took, is entered as an operation, with its SHA-256; whatever is entered and over is published
+(`ledger.operations`). The first roles file is a change, from none; the configuration that a new ledger begins with is
+not. A configuration file that changes while a gateway runs changes nothing before it starts again.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ class OwnRecords:
         self._operations = operations
         self._files = files
         self._stamps: dict[Path, tuple[int, int, int] | None] = {}
+        self._has_started = False
 
     async def run(self, publish: PublishInto) -> None:
         """For ever."""
@@ -69,10 +71,11 @@ class OwnRecords:
             await asyncio.to_thread(self._operations.recorded, operation)
 
     def _look(self) -> None:
-        if self._files.config is not None:
+        if self._files.config is not None and not self._has_started:
             self._look_at(self._files.config, "configuration", self._configured)
         if self._files.roles is not None:
             self._look_at(self._files.roles, "role_grant", self._granted)
+        self._has_started = True
 
     def _look_at(self, path: Path, action: Action, told: Callable[[bytes], Outcome]) -> None:
         stamp = _stamp_of(path)

@@ -71,6 +71,8 @@ async def test_nothing_is_left_but_a_signed_statement_of_size_and_root(small: Sm
     with small.database.read() as rows:
         for table in ("tenant_keys", "lookup_keys", "bucket_keys", "holders", "scopes", "links", "suppressions"):
             assert rows.execute(f"SELECT count(*) FROM {table} WHERE tenant = 'acme'").fetchone() == (0,), table
+    for depth in ("files", "leaves"):
+        assert report(small, depth).passed
     after = report(small)
     assert after.passed, after.findings
     assert after.counts.deleted_logs == 3
