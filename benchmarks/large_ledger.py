@@ -27,9 +27,7 @@ from consumers.identity import Identified
 from consumers.proposals import Proposals
 from consumers.publication import Publication, Stretch
 from ledger.config import LedgerConfig
-from ledger.current_signer import always
 from ledger.home import Home, OpenKeys, ledger_key_name
-from ledger.merkle import leaf_hashes
 from ledger.record.assemble import AssembledEvent, ContentLimits, Reception, assemble, digest_of, needs
 from ledger.record.capture import Capture
 from ledger.record.columns import decode_columns
@@ -41,7 +39,9 @@ from ledger.record.translate import translate
 from ledger.segments.objects import FileStore
 from ledger.segments.round import ORDINARY
 from ledger.segments.state import PartitionState
+from ledger.tlog.merkle import leaf_hashes
 from ledger.trust import TrustedKeys
+from ledger.trust.current_signer import always
 from ledger.v1 import event_pb2 as pb
 
 TENANT = "acme"

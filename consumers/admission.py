@@ -28,13 +28,13 @@ import pyarrow.compute as pc
 from consumers.stretch import Batch, Stretch
 from ledger.errors import IntegrityError
 from ledger.log.interface import StoredRecord
-from ledger.merkle import leaf_hashes
 from ledger.receipt import ENTRY
 from ledger.record.columns import NotColumnar, decode_columns
 from ledger.record.payload import UnknownSchema, decode_event_record, decode_payload, schema_of
 from ledger.record.schemas import EVENT_RECORDS, HEADER_BYTES, PAYLOADS, Schema
 from ledger.signed import verify
 from ledger.tenants import TenantLog
+from ledger.tlog.merkle import leaf_hashes
 from ledger.trust import TrustedKeys
 
 DECODE_ROWS = 4_096

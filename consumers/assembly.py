@@ -18,7 +18,6 @@ import pyarrow as pa
 from consumers.admission import Admitted, fixed_column
 from consumers.id_index import SEEN, SeenRows
 from consumers.identity import Identified, SameStretch
-from ledger.merkle import CompactRange, link
 from ledger.record.assemble import AssembledEvent
 from ledger.record.columns import decode_columns
 from ledger.record.schemas import PAYLOAD
@@ -26,6 +25,7 @@ from ledger.segments.rows import CONTENTS_SCHEMA, events_table
 from ledger.segments.state import PartitionState
 from ledger.segments.statement import BUNDLE, STATEMENT, Bundle, BundleEntry, Mark, Repeat, Statement, receipts_digest
 from ledger.tenants import TenantLog
+from ledger.tlog.merkle import CompactRange, link
 
 
 @dataclass(frozen=True, slots=True)

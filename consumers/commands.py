@@ -25,7 +25,7 @@ from ledger.home import Home
 from ledger.log.interface import EventLog
 from ledger.segments.objects import FileStore
 from ledger.segments.round import GAP
-from ledger.trust_file import trust_reader
+from ledger.trust.reader import trust_reader
 
 
 def commands() -> list[click.Command]:

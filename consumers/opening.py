@@ -8,12 +8,12 @@ from consumers.id_index import IdIndex
 from consumers.sealer import SealerLimits, SealerParts
 from ledger import __version__
 from ledger.config import LedgerConfig
-from ledger.current_signer import CurrentSigner
 from ledger.home import OpenKeys, ledger_key_name
 from ledger.log.interface import EventLog
 from ledger.segments.objects import FileStore
 from ledger.tenants import SYSTEM, TenantLog, TenantRegistry, log_origin
-from ledger.trust_file import trust_reader
+from ledger.trust.current_signer import CurrentSigner
+from ledger.trust.reader import trust_reader
 
 
 def limits(config: LedgerConfig) -> SealerLimits:

@@ -15,7 +15,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ledger.errors import IntegrityError
-from ledger.merkle import leaf_hashes
 from ledger.segments import names
 from ledger.segments.holdings import HeldFile, LogHoldings
 from ledger.segments.objects import FileStore
@@ -23,6 +22,7 @@ from ledger.segments.placement import PlacedFile, Placement, Removal
 from ledger.segments.round import CONTENTS, EVENTS
 from ledger.segments.rows import CONTENTS_SCHEMA, check_bytes, from_parquet
 from ledger.segments.scoped_contents import COLUMNS, contents_under
+from ledger.tlog.merkle import leaf_hashes
 
 REMOVING_KINDS = ("erasure", "expiry")
 """The kinds of event under which a content may be removed."""

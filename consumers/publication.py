@@ -13,10 +13,7 @@ from hashlib import sha256
 import pyarrow as pa
 
 from consumers.assembly import Draft
-from ledger.checkpoint import Checkpoint, sign_checkpoint
-from ledger.current_signer import Signers
 from ledger.errors import IntegrityError, LedgerError, Unavailable
-from ledger.note import NoteSigner
 from ledger.segments import names
 from ledger.segments.checkpoints import CHECKPOINTS, Checkpoints
 from ledger.segments.objects import FileStore
@@ -26,6 +23,9 @@ from ledger.segments.rows import CONTENTS_SCHEMA, LEDGER_COLUMNS, check_bytes, f
 from ledger.segments.state import PartitionState
 from ledger.segments.statement import STATEMENT, label
 from ledger.signed import sign
+from ledger.tlog.checkpoint import Checkpoint, sign_checkpoint
+from ledger.tlog.note import NoteSigner
+from ledger.trust.current_signer import Signers
 
 _EVIDENCE = frozenset([name for name, _ in LEDGER_COLUMNS] + CONTENTS_SCHEMA.names)
 

@@ -34,7 +34,6 @@ from consumers.proposals import Proposals
 from consumers.publication import Publication, Published, Stretch
 from consumers.quarantine import findings
 from consumers.reader import ReadLimits, StretchReader
-from ledger.current_signer import Signers
 from ledger.errors import IntegrityError
 from ledger.keys.provider import KeyProvider
 from ledger.log.interface import EventLog, record_digest
@@ -47,6 +46,7 @@ from ledger.segments.round import HEARTBEAT, ORDINARY
 from ledger.segments.state import PartitionState
 from ledger.tenants import PartitionLogs, TenantLog
 from ledger.trust import TrustedKeys
+from ledger.trust.current_signer import Signers
 
 
 def now_us() -> int:

@@ -30,11 +30,11 @@ from datetime import datetime
 from typing import Any
 
 from ledger.errors import IntegrityError, Misconfigured
-from ledger.merkle import leaf_hash
-from ledger.note import VerifierKey, decode_base64, encode_base64, parse_note
 from ledger.record.content import SALT_BYTES, STORED_BYTES_MAX, OpenedContent, check_disclosed
 from ledger.record.payload import decode_payload
-from ledger.tlog_proof import BUNDLE_BYTES_MAX, TlogProof, parse_tlog_proof
+from ledger.tlog.merkle import leaf_hash
+from ledger.tlog.note import VerifierKey, decode_base64, encode_base64, parse_note
+from ledger.tlog.proof_bundle import BUNDLE_BYTES_MAX, TlogProof, parse_tlog_proof
 
 FORMAT = "audit-ledger-disclosure/v1"
 PAYLOAD_BYTES_MAX = 4 * 1024 * 1024

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ledger.disclosure import BadDisclosure, Disclosed, check_disclosure
-from ledger.note import VerifierKey
+from ledger.tlog.note import VerifierKey
 from ledger.trust import TrustedKeys
 
 

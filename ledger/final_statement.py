@@ -30,9 +30,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ledger.checkpoint import Checkpoint, parse_checkpoint_text, parse_decimal
 from ledger.errors import IntegrityError
-from ledger.note import (
+from ledger.tenants import log_origin
+from ledger.tlog.checkpoint import Checkpoint, parse_checkpoint_text, parse_decimal
+from ledger.tlog.note import (
     NoteError,
     NoteSigner,
     VerifierKey,
@@ -42,7 +43,6 @@ from ledger.note import (
     parse_note,
     sign_note,
 )
-from ledger.tenants import log_origin
 from ledger.trust import TrustedKeys
 
 STATEMENT_BYTES_MAX = 1_000_000

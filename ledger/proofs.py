@@ -28,16 +28,16 @@ from typing import Protocol
 
 import numpy as np
 
-from ledger.checkpoint import open_checkpoint
 from ledger.errors import IntegrityError
-from ledger.merkle import EMPTY_ROOT, CompactRange, ProofError, leaf_hash, verify_consistency, verify_inclusion
-from ledger.note import VerifierKey
 from ledger.segments.history import History
 from ledger.segments.holdings import Holdings, LogHoldings
 from ledger.segments.objects import FileStore
 from ledger.segments.round import EVENTS
 from ledger.tiles import DerivedDamaged, Tiles
-from ledger.tlog_proof import TlogProof
+from ledger.tlog.checkpoint import open_checkpoint
+from ledger.tlog.merkle import EMPTY_ROOT, CompactRange, ProofError, leaf_hash, verify_consistency, verify_inclusion
+from ledger.tlog.note import VerifierKey
+from ledger.tlog.proof_bundle import TlogProof
 from ledger.verify.columns import fixed_bytes, integers
 from ledger.verify.files import Named
 from ledger.verify.report import Place
@@ -233,7 +233,7 @@ class TreeProofs:
         raise ProofError(f"{self._source.name}: the first {new_size} leaves do not go on from the first {old_size}")
 
     def bundle(self, index: int, note: str, key: VerifierKey, leaf: bytes | None = None) -> TlogProof:
-        """The offline bundle of a leaf against a signed checkpoint of this log (`ledger.tlog_proof`)."""
+        """The offline bundle of a leaf against a signed checkpoint of this log (`ledger.tlog.proof_bundle`)."""
         checkpoint = open_checkpoint(note, key)
         if checkpoint.size > self._source.size or self._source.root(checkpoint.size) != checkpoint.root:
             raise ProofError(f"{self._source.name}: the checkpoint of {checkpoint.size} leaves is not of this history")

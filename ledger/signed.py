@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ledger.canonical import blob, fixed, structure, text
 from ledger.errors import IntegrityError
-from ledger.note import KEY_ID_BYTES, SIGNATURE_BYTES, NoteSigner, VerifierKey
+from ledger.tlog.note import KEY_ID_BYTES, SIGNATURE_BYTES, NoteSigner, VerifierKey
 
 _MESSAGE_TAG = text.encode("audit-ledger/signed/v1")
 

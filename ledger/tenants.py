@@ -34,7 +34,7 @@ from typing import Literal, cast
 from ledger.errors import IntegrityError, Misconfigured
 from ledger.keys.cache import LeaseCache
 from ledger.keys.database import KeyDatabase, Rows
-from ledger.note import check_key_name
+from ledger.tlog.note import check_key_name
 
 ORG = "_org"
 SYSTEM = "_system"

@@ -28,9 +28,9 @@ from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 
-from ledger import merkle
 from ledger.errors import LedgerError
-from ledger.merkle import HASH_BYTES, SIZE_MAX
+from ledger.tlog import merkle
+from ledger.tlog.merkle import HASH_BYTES, SIZE_MAX
 
 TILE_HEIGHT = 8
 REBUILD_LEAVES = 1 << 16
@@ -128,7 +128,7 @@ class Tiles:
         self.append((), round_number=round_number)
 
     def subtree_hash(self, level: int, index: int) -> bytes:
-        """The hash of the perfect subtree (level, index), as `ledger.merkle` counts them."""
+        """The hash of the perfect subtree (level, index), as `ledger.tlog.merkle` counts them."""
         with self._reading(self.size) as read:
             return _subtree_hash(level, index, read)
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from ledger.checkpoint import Checkpoint, open_checkpoint
 from ledger.errors import IntegrityError
 from ledger.segments.checkpoints import read_checkpoints
 from ledger.segments.objects import ObjectStore
 from ledger.tenants import TenantLog
+from ledger.tlog.checkpoint import Checkpoint, open_checkpoint
 from ledger.trust import TrustedKeys
 from query.evidence import moment
 from query.log_view import LogView

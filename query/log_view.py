@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from ledger.errors import IntegrityError
-from ledger.merkle import EMPTY_ROOT
 from ledger.segments.placement import NO_PLACEMENT, PlacedFile, Placement
 from ledger.segments.round import CONTENTS, EVENTS, Round
 from ledger.segments.statement import Statement
+from ledger.tlog.merkle import EMPTY_ROOT
 from query.files import SegmentFile
 
 MarkKind = Literal["conflict", "undetermined"]

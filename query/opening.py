@@ -11,7 +11,7 @@ from ledger.keys.provider import ScopeKeys
 from ledger.segments.objects import FileStore
 from ledger.tenants import TenantRegistry
 from ledger.trust import TrustedKeys
-from ledger.trust_file import trust_reader
+from ledger.trust.reader import trust_reader
 from query.checkpoints import CheckpointReader
 from query.contents import ContentReader
 from query.files import VouchedFiles

@@ -7,7 +7,7 @@ from typing import Any
 
 from ledger.errors import IntegrityError, Rejected, Unavailable
 from ledger.tenants import TenantLog
-from ledger.tlog_proof import TlogProof
+from ledger.tlog.proof_bundle import TlogProof
 from query.evidence import SealedEvent
 from query.plain import uuid_text
 from query.reading import Reading

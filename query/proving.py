@@ -19,9 +19,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
 
-from ledger import merkle
-from ledger.merkle import HASH_BYTES, ProofError
 from ledger.tiles import TILE_HEIGHT, DerivedDamaged, Tiles
+from ledger.tlog import merkle
+from ledger.tlog.merkle import HASH_BYTES, ProofError
 from query.evidence import Proof
 from query.log_view import LogView
 from query.rows import RowReader

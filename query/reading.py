@@ -18,12 +18,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from ledger.checkpoint import Checkpoint
 from ledger.errors import IntegrityError, Rejected
 from ledger.keys.provider import ScopeKeys
 from ledger.record.content import OpenedContent
 from ledger.record.payload import decode_payload
 from ledger.tenants import ORG, Tenant, TenantLog, TenantRegistry
+from ledger.tlog.checkpoint import Checkpoint
 from query.checkpoints import CheckpointReader
 from query.contents import CLOSED, NOT_GRANTED, ContentReader
 from query.erased import explained

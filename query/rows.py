@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ledger.errors import IntegrityError
-from ledger.merkle import HASH_BYTES, leaf_hash
+from ledger.tlog.merkle import HASH_BYTES, leaf_hash
 from query.files import OpenFile, SegmentFile, VouchedFiles
 from query.log_view import LogView, Stretch
 from query.row_maps import RowMaps

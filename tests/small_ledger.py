@@ -14,7 +14,6 @@ from pathlib import Path
 
 from consumers.id_index import IdIndex
 from consumers.sealer import PartitionSealer, RoundOutcome, SealerLimits, SealerParts
-from ledger.current_signer import always
 from ledger.keys.database import KeyDatabase
 from ledger.keys.master import LocalMasterKey
 from ledger.keys.opening import create_key_database, open_key_database
@@ -22,7 +21,6 @@ from ledger.keys.store import KeyStore
 from ledger.log.embedded import EmbeddedLog
 from ledger.log.framing import frame
 from ledger.newest_rounds import NewestRounds
-from ledger.note import NoteSigner
 from ledger.receipt import RECEIPT, Receipt, ReceiptEntry, join
 from ledger.record.assemble import AssembledEvent, ContentLimits, Reception, assemble, digest_of, needs
 from ledger.record.capture import Capture
@@ -33,7 +31,9 @@ from ledger.record.translate import translate
 from ledger.segments.objects import FileStore
 from ledger.signed import sign
 from ledger.tenants import SYSTEM, TenantLog, TenantRegistry
+from ledger.tlog.note import NoteSigner
 from ledger.trust import TrustedKey, TrustedKeys, TrustedLog
+from ledger.trust.current_signer import always
 from ledger.v1 import event_pb2 as pb
 
 NAME = "audit.test"

@@ -34,8 +34,7 @@ def test_arrows_go_one_way(package: str) -> None:
 def test_the_record_knows_nothing_of_services() -> None:
     """The record, the formats and the proofs do no I/O: they import no event log, gateway, client or command."""
     above = {"ledger.gateway", "ledger.client", "ledger.cli", "ledger.log", "ledger.home", "ledger.config"}
-    pure = [ROOT / "ledger" / "record", ROOT / "ledger" / "merkle.py", ROOT / "ledger" / "note.py"]
-    files = [path for each in pure for path in ([each] if each.is_file() else sorted(each.rglob("*.py")))]
+    files = [path for each in ("record", "tlog") for path in sorted((ROOT / "ledger" / each).rglob("*.py"))]
     backwards = [
         f"{path.relative_to(ROOT)} imports {name}"
         for path in files
@@ -43,3 +42,14 @@ def test_the_record_knows_nothing_of_services() -> None:
         if any(name == each or name.startswith(each + ".") for each in above)
     ]
     assert not backwards
+
+
+def test_the_transparency_log_knows_nothing_of_this_ledger() -> None:
+    """Trees, proofs and signed notes stand on the errors alone, so that they could check any log."""
+    known = {
+        f"{path.name} imports {name}"
+        for path in (ROOT / "ledger" / "tlog").rglob("*.py")
+        for name in imports(path)
+        if name.split(".")[0] == "ledger" and not name.startswith(("ledger.errors", "ledger.tlog"))
+    }
+    assert not known

@@ -10,7 +10,7 @@ from ledger.cli.options import json_option
 from ledger.cli.output import print_json, print_wrapped
 from ledger.disclosure import DISCLOSURE_BYTES_MAX, check_disclosure
 from ledger.disclosure_trust import check_trusted_disclosure
-from ledger.note import VerifierKey
+from ledger.tlog.note import VerifierKey
 from ledger.trust import TrustedKeys
 
 

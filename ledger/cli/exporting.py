@@ -17,7 +17,6 @@ from ledger.cli.output import print_json, print_table, print_wrapped
 from ledger.cli.progress import Progress
 from ledger.cli.running import run
 from ledger.client.ids import event_id
-from ledger.current_signer import CurrentSigner
 from ledger.deletion.ending import Endings
 from ledger.errors import Misconfigured, Rejected
 from ledger.export.checking import CheckedExport
@@ -31,6 +30,7 @@ from ledger.keys.destruction import Request
 from ledger.segments.objects import FileStore
 from ledger.tenants import SYSTEM, Tenant
 from ledger.trust import TrustedKeys
+from ledger.trust.current_signer import CurrentSigner
 from ledger.v1 import event_pb2 as pb
 
 

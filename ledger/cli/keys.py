@@ -17,11 +17,11 @@ from ledger.keys.masters import rotate_master
 from ledger.keys.pkcs11 import make_master_key, make_signing_key
 from ledger.keys.rotation import current_master_id, rotate_tenant_key, rows_by_master, tenant_generations
 from ledger.keys.signing import Role
-from ledger.note import VerifierKey
 from ledger.operations import Operations, Outcome
-from ledger.signing_rotation import SigningRotation, rotate_signing_key
 from ledger.tenants import ORG
+from ledger.tlog.note import VerifierKey
 from ledger.trust import TrustedKey, TrustedKeys
+from ledger.trust.rotation import SigningRotation, rotate_signing_key
 
 DAY_S = 86_400
 PAGES_LEFT = "note: somebody was reading; older pages of the key store go with its next checkpoint"

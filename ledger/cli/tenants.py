@@ -13,9 +13,9 @@ from ledger.cli.output import print_json, print_table
 from ledger.errors import Rejected
 from ledger.final_statement import open_final_statement
 from ledger.keys.tenant_deletion import TenantDeletions, Waits
-from ledger.note import VerifierKey
 from ledger.operations import Operations, Outcome
 from ledger.tenants import ORG, Tenant
+from ledger.tlog.note import VerifierKey
 from ledger.trust import TrustedKeys
 
 

@@ -29,9 +29,9 @@ from ledger.config.meaning import (
 from ledger.config.otlp import OtlpConfig
 from ledger.config.proxy import ProxyConfig
 from ledger.errors import Misconfigured
-from ledger.note import check_key_name
 from ledger.record.content import STORED_BYTES_MAX
 from ledger.tenants import check_ledger_name
+from ledger.tlog.note import check_key_name
 
 INCARNATION_BYTES = 16
 KEY_STORE = "keys/keys.sqlite"

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger.checkpoint import Checkpoint
 from ledger.segments.history import History
 from ledger.segments.holdings import Holdings, LogHoldings
 from ledger.segments.log_rows import LogRows
@@ -16,6 +15,7 @@ from ledger.segments.objects import FileStore
 from ledger.segments.round import EVENTS
 from ledger.segments.state import LogHead
 from ledger.tenants import Tenant, TenantLog
+from ledger.tlog.checkpoint import Checkpoint
 from ledger.trust import TrustedKeys
 
 LEDGERS_OWN = frozenset({"access", "erasure", "expiry", "legal_hold", "operation"})

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 from ledger import __version__
 from ledger.config import LedgerConfig
-from ledger.current_signer import CurrentSigner
 from ledger.deletion.ending import Endings, LogEnd
 from ledger.deletion.proceeding import Parts, Rounds, TenantProceeding
 from ledger.erasure.opening import LEASE_S
@@ -18,6 +17,7 @@ from ledger.keys.tenant_deletion import TenantDeletions, Waits
 from ledger.segments.objects import FileStore
 from ledger.tenants import CACHE_LEASE_S, Tenant
 from ledger.trust import TrustedKeys
+from ledger.trust.current_signer import CurrentSigner
 
 WAITS = Waits(CACHE_LEASE_S, LEASE_S)
 EXPORT_AGE_DAYS_MAX = 30

@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ledger.checkpoint import sign_checkpoint
 from ledger.deletion.ending import Endings, LogEnd
 from ledger.deletion.events import ATTEMPTS_MAX, closing_event, closing_event_id, done_event
 from ledger.deletion.proposing import propose_deletion
@@ -32,9 +31,10 @@ from ledger.final_statement import FinalLog, FinalStatement, sign_final_statemen
 from ledger.gateway.own import OwnPublisher
 from ledger.keys.deletion_record import TenantDeletion
 from ledger.keys.tenant_deletion import TenantDeletions
-from ledger.note import NoteSigner
 from ledger.segments.objects import FileStore
 from ledger.tenants import ORG, Tenant, TenantRegistry
+from ledger.tlog.checkpoint import sign_checkpoint
+from ledger.tlog.note import NoteSigner
 from ledger.trust import TrustedKeys
 
 PATIENCE = 20

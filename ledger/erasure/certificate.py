@@ -28,8 +28,8 @@ from ledger.erasure.events import events_of
 from ledger.errors import IntegrityError
 from ledger.home import ledger_key_name
 from ledger.keys.destruction import Destruction
-from ledger.note import NoteError, NoteSigner, open_note, parse_note, sign_note
 from ledger.tenants import Tenant
+from ledger.tlog.note import NoteError, NoteSigner, open_note, parse_note, sign_note
 from ledger.trust import TrustedKeys
 
 CERTIFICATE_BYTES_MAX = 900_000

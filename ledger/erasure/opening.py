@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from ledger import __version__
 from ledger.config import LedgerConfig
-from ledger.current_signer import CurrentSigner
 from ledger.erasure.affected import SealedContents
 from ledger.erasure.certificate import certificate_text, sign_certificate
 from ledger.erasure.proceeding import Proceeding
@@ -19,6 +18,7 @@ from ledger.keys.store import KeyCacheLimits
 from ledger.segments.objects import FileStore
 from ledger.tenants import Tenant
 from ledger.trust import TrustedKeys
+from ledger.trust.current_signer import CurrentSigner
 
 LEASE_S = KeyCacheLimits().lease_s
 """How long caches of this ledger's processes hold a key."""

@@ -25,18 +25,18 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from ledger.canonical import Malformed
-from ledger.checkpoint import Checkpoint, open_checkpoint
 from ledger.errors import IntegrityError
 from ledger.export.manifest import MANIFEST_BYTES_MAX, NAME, Manifest, open_manifest
 from ledger.export.opened import SCHEMA
 from ledger.final_statement import open_final_statement
-from ledger.merkle import CHAIN_START, EMPTY, CompactRange, leaf_hashes, link
-from ledger.note import VerifierKey
 from ledger.record.columns import NotColumnar, decode_columns
 from ledger.record.content import commitment
 from ledger.record.payload import decode_payload
 from ledger.record.schemas import HEADER_BYTES, PAYLOADS
 from ledger.segments.statement import BUNDLE, NO_STATEMENT, STATEMENT, Statement, receipts_digest
+from ledger.tlog.checkpoint import Checkpoint, open_checkpoint
+from ledger.tlog.merkle import CHAIN_START, EMPTY, CompactRange, leaf_hashes, link
+from ledger.tlog.note import VerifierKey
 from ledger.trust import TrustedKeys, TrustedLog
 from ledger.verify.receipts import coverage, entries_of, open_receipt
 

@@ -19,9 +19,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ledger.checkpoint import Checkpoint, parse_decimal
 from ledger.errors import IntegrityError
-from ledger.note import NoteError, NoteSigner, decode_base64, encode_base64, open_note, parse_note, sign_note
+from ledger.tlog.checkpoint import Checkpoint, parse_decimal
+from ledger.tlog.note import NoteError, NoteSigner, decode_base64, encode_base64, open_note, parse_note, sign_note
 from ledger.trust import TrustedKeys
 
 NAME = "MANIFEST"

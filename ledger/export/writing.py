@@ -16,7 +16,6 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ledger.checkpoint import sign_checkpoint
 from ledger.deletion.ending import LogEnd
 from ledger.errors import IntegrityError, Misconfigured, Unavailable
 from ledger.export.checking import check_export
@@ -25,7 +24,6 @@ from ledger.export.opened import open_contents, openable
 from ledger.export.readme import README
 from ledger.keys.master import sync_folder
 from ledger.keys.provider import ScopeKeys
-from ledger.note import NoteSigner
 from ledger.record.schemas import PAYLOADS
 from ledger.segments.history import History
 from ledger.segments.log_rows import LogRows
@@ -35,6 +33,8 @@ from ledger.segments.rows import write_parquet
 from ledger.segments.state import PartitionState
 from ledger.segments.statement import BUNDLE, STATEMENT, Bundle, BundleEntry
 from ledger.tenants import Tenant
+from ledger.tlog.checkpoint import sign_checkpoint
+from ledger.tlog.note import NoteSigner
 from ledger.trust import TrustedKeys
 
 ROWS_A_FILE = 50_000

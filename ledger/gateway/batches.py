@@ -12,15 +12,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ledger.current_signer import Signers
 from ledger.log.framing import frame
 from ledger.log.interface import BATCH_OVERHEAD_BYTES, Record, record_bytes
-from ledger.note import KEY_ID_BYTES
 from ledger.receipt import ENTRY, RECEIPT, Receipt, ReceiptEntry, join
 from ledger.record.assemble import AssembledEvent
 from ledger.record.payload import encode_event_record
 from ledger.signed import SIGNED, Signed, sign
 from ledger.tenants import TenantLog
+from ledger.tlog.note import KEY_ID_BYTES
+from ledger.trust.current_signer import Signers
 
 _NO_SIGNATURE = bytes(64)
 

@@ -26,7 +26,6 @@ from grpc_reflection.v1alpha import reflection
 from ledger import __version__
 from ledger.config import GatewayConfig, LedgerConfig
 from ledger.config.address import parse_address
-from ledger.current_signer import CurrentSigner
 from ledger.errors import IntegrityError, LedgerError, Misconfigured, Unavailable
 from ledger.gateway.admission import Admission
 from ledger.gateway.answer import ACCEPTED, REPEAT
@@ -64,7 +63,8 @@ from ledger.policy.register import PolicyRegister
 from ledger.record.assemble import ContentLimits
 from ledger.record.content import STORED_BYTES_MAX
 from ledger.tenants import ORG
-from ledger.trust_file import trust_reader
+from ledger.trust.current_signer import CurrentSigner
+from ledger.trust.reader import trust_reader
 from ledger.v1 import event_pb2 as pb
 
 log = logging.getLogger(__name__)

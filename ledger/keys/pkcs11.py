@@ -31,7 +31,7 @@ from typing import Any, NoReturn, TypeVar
 
 from ledger.errors import IntegrityError, Misconfigured, Unavailable
 from ledger.keys.pkcs11_uri import KeyUri
-from ledger.note import KEY_BYTES, SIGNATURE_BYTES, NoteSigner
+from ledger.tlog.note import KEY_BYTES, SIGNATURE_BYTES, NoteSigner
 
 NONCE_BYTES = 12
 TAG_BYTES = 16

@@ -11,7 +11,7 @@ from typing import Literal, NoReturn
 import nacl.signing
 from nacl.bindings import crypto_sign
 
-from ledger.note import KEY_BYTES, SIGNATURE_BYTES, NoteSigner
+from ledger.tlog.note import KEY_BYTES, SIGNATURE_BYTES, NoteSigner
 
 Role = Literal["gateway", "ledger"]
 """A gateway signs receipts; the ledger signs rounds and checkpoints."""

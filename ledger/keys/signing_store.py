@@ -8,7 +8,8 @@
 They belong to the ledger, not to a tenant. A key is made once and never overwritten: another one of the same role and
 name is a rotation, which adds a generation and keeps those before, since what they signed is still to be verified.
 `created_at` is the time from which a generation is good: when it was made, or later, where a rotation said so. Which
-one signs is decided by the trust file (`ledger.current_signer`): one that verifiers were not told of must not sign.
+one signs is decided by the trust file (`ledger.trust.current_signer`): one that verifiers were not told of must not
+sign.
 """
 
 from __future__ import annotations

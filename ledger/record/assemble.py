@@ -18,7 +18,6 @@ from typing import Literal, NamedTuple
 from ledger.errors import Rejected
 from ledger.keys.derive import ContentKeys, metadata_digest, metadata_key, place_of, submission_key
 from ledger.keys.provider import Grant, HolderRef, ScopeRef
-from ledger.merkle import leaf_hash
 from ledger.record.capture import Capture, ContentCapture
 from ledger.record.content import ContentSealer
 from ledger.record.descriptor import Tail, encode_descriptor, encode_scope_ids, encode_stored, nothing_stored
@@ -26,6 +25,7 @@ from ledger.record.fields import Values
 from ledger.record.payload import BODY_FIELDS, encode_payload_with
 from ledger.record.submission import ENCODING, event_time_ms, submission_digest
 from ledger.record.translate import ContentInput, Submission, stand_in
+from ledger.tlog.merkle import leaf_hash
 
 CLOCK_SKEW_TOLERANCE_MS = 5 * 60 * 1000
 """How far ahead of the gateway's clock an event may claim to be without being flagged."""

@@ -12,11 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ledger.canonical import Malformed, sequence, structure, text
-from ledger.checkpoint import parse_checkpoint_text
 from ledger.errors import IntegrityError
-from ledger.note import parse_note
 from ledger.segments import names
 from ledger.segments.objects import ObjectStore
+from ledger.tlog.checkpoint import parse_checkpoint_text
+from ledger.tlog.note import parse_note
 
 
 @dataclass(frozen=True, slots=True)

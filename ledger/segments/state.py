@@ -31,7 +31,6 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from ledger.errors import IntegrityError
-from ledger.merkle import CHAIN_START, EMPTY, CompactRange, leaf_hash
 from ledger.segments import names
 from ledger.segments.placement import NO_PLACEMENT, Placement
 from ledger.segments.round import (
@@ -48,6 +47,7 @@ from ledger.segments.round import (
     round_digest,
 )
 from ledger.segments.statement import NO_STATEMENT, Statement, label
+from ledger.tlog.merkle import CHAIN_START, EMPTY, CompactRange, leaf_hash
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from hashlib import sha256
 
 from ledger.canonical import Codec, blob, digest, sequence, structure, text, u64
 from ledger.errors import IntegrityError
-from ledger.merkle import CompactRange
+from ledger.tlog.merkle import CompactRange
 
 NO_STATEMENT = bytes(32)
 _LABEL_TAG = text.encode("audit-ledger/label/v1")

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ledger.merkle import CompactRange, link
 from ledger.segments.statement import Statement
+from ledger.tlog.merkle import CompactRange, link
 from ledger.verify.columns import differing, joined
 
 

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ledger.errors import IntegrityError, Unavailable
-from ledger.merkle import EMPTY, CompactRange
 from ledger.receipt import Receipt
 from ledger.segments.history import History
 from ledger.segments.round import CONTENTS, EVENTS, File, round_digest
 from ledger.segments.state import PartitionState
 from ledger.segments.statement import Statement
+from ledger.tlog.merkle import EMPTY, CompactRange
 from ledger.verify.bundles import BundleReceipts
 from ledger.verify.contents import ContentSums
 from ledger.verify.deleted import check_deleted

@@ -11,10 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from ledger.errors import IntegrityError, Unavailable
-from ledger.merkle import CompactRange
 from ledger.segments.history import History
 from ledger.segments.placement import Placement
 from ledger.segments.state import PartitionState
+from ledger.tlog.merkle import CompactRange
 
 
 @dataclass(slots=True)

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 
 from ledger.canonical import Malformed
 from ledger.errors import IntegrityError, LedgerError, Unavailable
-from ledger.merkle import EMPTY, CompactRange
 from ledger.segments import names
 from ledger.segments.history import History
 from ledger.segments.objects import FileStore
@@ -21,6 +20,7 @@ from ledger.segments.round import STATEMENTS, Round
 from ledger.segments.rows import check_bytes
 from ledger.segments.state import PartitionState
 from ledger.segments.statement import BUNDLE, STATEMENT, Statement, receipts_digest
+from ledger.tlog.merkle import EMPTY, CompactRange
 from ledger.verify.report import Collector, Place
 
 

@@ -20,9 +20,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ledger.errors import IntegrityError
-from ledger.merkle import leaf_hashes
 from ledger.segments.rows import LEDGER_COLUMNS
 from ledger.tenants import SYSTEM
+from ledger.tlog.merkle import leaf_hashes
 from ledger.trust import TrustedKeys
 from ledger.verify.columns import differing, fixed_bytes, integers, joined, objects
 from ledger.verify.receipts import sealers_own

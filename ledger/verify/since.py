@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ledger.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint_text
 from ledger.errors import IntegrityError
-from ledger.merkle import EMPTY_ROOT
-from ledger.note import VerifierKey, parse_note
 from ledger.tenants import log_origin, rounds_origin
+from ledger.tlog.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint_text
+from ledger.tlog.merkle import EMPTY_ROOT
+from ledger.tlog.note import VerifierKey, parse_note
 from ledger.trust import TrustedKeys
 from ledger.verify.report import LATER, Collector, Place
 

@@ -8,14 +8,14 @@ from uuid import UUID
 
 import click
 
-from ledger.checkpoint import open_checkpoint
 from ledger.cli.options import open_home
 from ledger.cli.output import print_json
 from ledger.disclosure import make_disclosure
 from ledger.errors import IntegrityError
-from ledger.note import NoteError, VerifierKey
 from ledger.record.content import OpenedContent
-from ledger.tlog_proof import parse_tlog_proof
+from ledger.tlog.checkpoint import open_checkpoint
+from ledger.tlog.note import NoteError, VerifierKey
+from ledger.tlog.proof_bundle import parse_tlog_proof
 from ledger.trust import TrustedKeys
 from query.cli.answering import Asked, answer, question_options
 

@@ -11,12 +11,12 @@ from nacl.signing import SigningKey
 
 from ledger.log.framing import EPOCH, EVENT_KIND, KIND, RECEIPT_KIND, frame
 from ledger.log.interface import Record
-from ledger.note import NoteSigner
 from ledger.receipt import RECEIPT, Receipt, ReceiptEntry, join
 from ledger.record.assemble import AssembledEvent
 from ledger.record.payload import encode_event_record
 from ledger.signed import sign
 from ledger.tenants import TenantLog
+from ledger.tlog.note import NoteSigner
 from tests.small_ledger import SmallLedger, received_at
 
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 from consumers.admission import Admission, Admitted
 from consumers.stretch import cut
 from ledger.log.interface import Record, StoredRecord
-from ledger.merkle import leaf_hash
 from ledger.receipt import RECEIPT
 from ledger.record.assemble import AssembledEvent
 from ledger.record.payload import decode_payload, encode_payload
 from ledger.record.schemas import EVENT_RECORD, MAGIC
 from ledger.signed import SIGNED
 from ledger.tenants import TenantLog
+from ledger.tlog.merkle import leaf_hash
 from tests.consumers import hostile
 from tests.small_ledger import SmallLedger, event_id, request
 

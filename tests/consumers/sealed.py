@@ -14,7 +14,6 @@ from typing import Any
 
 from ledger.keys.derive import content_key
 from ledger.log.interface import Record
-from ledger.merkle import CHAIN_START, leaf_hash, link, root
 from ledger.record.content import open_content
 from ledger.record.payload import decode_payload
 from ledger.segments import names
@@ -25,6 +24,7 @@ from ledger.segments.round import CONTENTS, EVENTS
 from ledger.segments.rows import check_bytes, from_parquet
 from ledger.segments.statement import Statement
 from ledger.tenants import SYSTEM
+from ledger.tlog.merkle import CHAIN_START, leaf_hash, link, root
 from ledger.trust import TrustedKeys
 from tests.small_ledger import SmallLedger
 

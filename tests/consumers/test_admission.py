@@ -13,9 +13,9 @@ import pytest
 from consumers.admission import Admission, Admitted
 from consumers.stretch import cut
 from ledger.log.interface import Record, StoredRecord
-from ledger.merkle import leaf_hash
 from ledger.record.payload import UnknownSchema, decode_payload
 from ledger.record.schemas import MAGIC
+from ledger.tlog.merkle import leaf_hash
 from ledger.trust import TrustedKeys
 from tests.consumers import hostile
 from tests.consumers.lies import BATCH_LIES, Stage, lies_about_one_event, signed_for, with_value

@@ -16,15 +16,15 @@ import pytest
 
 from consumers.publication import Fenced
 from consumers.sealer import PartitionSealer, SealerLimits
-from ledger.checkpoint import open_checkpoint
 from ledger.errors import IntegrityError, OutcomeUnknown, Unavailable
-from ledger.merkle import leaf_hash
-from ledger.note import VerifierKey
 from ledger.record.payload import decode_payload, encode_payload
 from ledger.segments import names
 from ledger.segments.checkpoints import read_checkpoints
 from ledger.segments.objects import FileStore
 from ledger.segments.round import EVENTS
+from ledger.tlog.checkpoint import open_checkpoint
+from ledger.tlog.merkle import leaf_hash
+from ledger.tlog.note import VerifierKey
 from ledger.trust import TrustedKeys
 from tests.consumers import hostile
 from tests.consumers.sealed import sealed_in, unnamed

@@ -17,7 +17,6 @@ from fastavro.schema import fingerprint, to_parsing_canonical_form
 
 from consumers.compaction import CompactionLimits, Compactor
 from ledger.log.interface import Record
-from ledger.merkle import leaf_hash
 from ledger.record import payload as payload_module
 from ledger.record.assemble import AssembledEvent
 from ledger.record.encode import compile_encoder
@@ -25,6 +24,7 @@ from ledger.record.payload import UnknownSchema, decode_payload
 from ledger.record.schemas import EVENT_RECORD, EVENT_RECORDS, MAGIC, PAYLOAD, PAYLOADS, Schema
 from ledger.segments.round import EVENTS
 from ledger.segments.rows import from_parquet
+from ledger.tlog.merkle import leaf_hash
 from tests.consumers import hostile
 from tests.consumers.sealed import quarantined, sealed_in
 from tests.small_ledger import SmallLedger, request

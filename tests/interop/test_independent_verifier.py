@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from ledger.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
-from ledger.cosignature import add_cosignatures, cosign
 from ledger.errors import LedgerError
-from ledger.merkle import (
+from ledger.tlog.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
+from ledger.tlog.cosignature import add_cosignatures, cosign
+from ledger.tlog.merkle import (
     EMPTY_ROOT,
     consistency_proof,
     inclusion_proof,
@@ -30,7 +30,7 @@ from ledger.merkle import (
     verify_consistency,
     verify_inclusion,
 )
-from ledger.note import ED25519_COSIGNATURE, VerifierKey, encode_base64, sign_note, signer_from_seed
+from ledger.tlog.note import ED25519_COSIGNATURE, VerifierKey, encode_base64, sign_note, signer_from_seed
 
 BUILD_SECONDS_MAX = 240
 RUN_SECONDS_MAX = 30

@@ -12,20 +12,20 @@ from typing import Any
 
 import pytest
 
-from ledger.checkpoint import Checkpoint, sign_checkpoint
-from ledger.cosignature import cosign
 from ledger.disclosure import BadDisclosure, Disclosed, check_disclosure, make_disclosure
 from ledger.disclosure_trust import check_trusted_disclosure
 from ledger.keys.derive import content_key
-from ledger.merkle import inclusion_proof, leaf_hash, root, subtrees_of
-from ledger.note import ED25519_COSIGNATURE, NoteSigner, VerifierKey, encode_base64, signer_from_seed
 from ledger.proofs import Proofs
 from ledger.record.content import OpenedContent, open_content
 from ledger.record.payload import decode_payload, encode_payload
 from ledger.segments.checkpoints import read_checkpoints
 from ledger.segments.history import History
 from ledger.segments.holdings import Holdings
-from ledger.tlog_proof import TlogProof
+from ledger.tlog.checkpoint import Checkpoint, sign_checkpoint
+from ledger.tlog.cosignature import cosign
+from ledger.tlog.merkle import inclusion_proof, leaf_hash, root, subtrees_of
+from ledger.tlog.note import ED25519_COSIGNATURE, NoteSigner, VerifierKey, encode_base64, signer_from_seed
+from ledger.tlog.proof_bundle import TlogProof
 from ledger.trust import TrustedKey, TrustedKeys, TrustedLog
 from tests.small_ledger import SmallLedger, request
 
@@ -292,7 +292,7 @@ def test_neither_keys_nor_ledger_are_needed(disclosure: bytes, tmp_path: Path) -
         "import sys\n"
         "from pathlib import Path\n"
         "from ledger.disclosure import check_disclosure\n"
-        "from ledger.note import VerifierKey\n"
+        "from ledger.tlog.note import VerifierKey\n"
         "found = check_disclosure(Path('disclosure.json').read_bytes(), [VerifierKey.parse(sys.argv[1])])\n"
         "sys.stdout.buffer.write(found.plaintext)\n"
         "parts = ('ledger.keys.sqlite', 'ledger.keys.store', 'ledger.segments', 'duckdb')\n"

@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ledger.checkpoint import Checkpoint, sign_checkpoint
 from ledger.errors import IntegrityError
-from ledger.merkle import ProofError, verify_consistency, verify_inclusion
-from ledger.note import NoteError, NoteSigner, VerifierKey
 from ledger.proofs import Proofs
 from ledger.segments.history import History
 from ledger.segments.holdings import Holdings
 from ledger.tenants import log_origin, rounds_origin
 from ledger.tiles import Tiles
-from ledger.tlog_proof import parse_tlog_proof
+from ledger.tlog.checkpoint import Checkpoint, sign_checkpoint
+from ledger.tlog.merkle import ProofError, verify_consistency, verify_inclusion
+from ledger.tlog.note import NoteError, NoteSigner, VerifierKey
+from ledger.tlog.proof_bundle import parse_tlog_proof
 from tests.ledger.verify.built import Built, build, copied
 
 ROUNDS = rounds_origin("audit.test", 0)

@@ -8,10 +8,10 @@ import pytest
 from nacl.signing import VerifyKey
 
 from ledger.canonical import Malformed
-from ledger.note import VerifierKey, sign_note, signer_from_seed
 from ledger.receipt import RECEIPT, Receipt
 from ledger.segments.round import ROUND
 from ledger.signed import SIGNED, BadSignature, Signed, sign, verify
+from ledger.tlog.note import VerifierKey, sign_note, signer_from_seed
 
 SIGNER = signer_from_seed("audit.example.org/gateway/1", bytes(range(32)))
 OTHER = signer_from_seed("audit.example.org/gateway/1", bytes(32))

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger import merkle, tiles
+from ledger import tiles
 from ledger.errors import IntegrityError, LedgerError
-from ledger.merkle import EMPTY_ROOT, ProofError, leaf_hashes, subtrees_of, verify_consistency, verify_inclusion
 from ledger.tiles import DerivedBehind, DerivedDamaged, Stamp, Tiles
+from ledger.tlog import merkle
+from ledger.tlog.merkle import EMPTY_ROOT, ProofError, leaf_hashes, subtrees_of, verify_consistency, verify_inclusion
 
 SIZE = 70_000
 """Enough for a complete subtree of level 16, so that three levels are stored."""

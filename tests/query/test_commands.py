@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from ledger.merkle import leaf_hash
-from ledger.note import VerifierKey
 from ledger.scenario import support_desk
 from ledger.tenants import ORG
-from ledger.tlog_proof import parse_tlog_proof
+from ledger.tlog.merkle import leaf_hash
+from ledger.tlog.note import VerifierKey
+from ledger.tlog.proof_bundle import parse_tlog_proof
 from tests.ledger.cli.events import line
 from tests.ledger.cli.running import Cli
 

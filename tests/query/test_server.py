@@ -17,9 +17,9 @@ from ledger.client.builders import request
 from ledger.client.tls import tls
 from ledger.errors import Misconfigured, Unavailable
 from ledger.identity.tls import ServerTls
-from ledger.note import VerifierKey
 from ledger.segments import names
-from ledger.tlog_proof import parse_tlog_proof
+from ledger.tlog.note import VerifierKey
+from ledger.tlog.proof_bundle import parse_tlog_proof
 from ledger.v1 import event_pb2, query_pb2, query_pb2_grpc
 from query import service
 from query.server import SERVICE, QueryServer
@@ -129,7 +129,7 @@ async def test_replay_find_prove_and_checkpoint(served: Served) -> None:
     found = await served.query.Find(query_pb2.FindRequest(tenant="acme", kinds=["request"], reader=READER))
     assert [each.event_id for each in found.events] == [event.event_id]
     proven = await served.query.Prove(query_pb2.ProveRequest(tenant="acme", event_id=event.event_id, reader=READER))
-    from ledger.merkle import leaf_hash
+    from ledger.tlog.merkle import leaf_hash
 
     log = served.asked.small.tenant_log("acme")
     key = VerifierKey(log.origin, served.asked.small.ledger_signer.public_key)

@@ -6,11 +6,8 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
-from ledger.checkpoint import Checkpoint, sign_checkpoint
 from ledger.disclosure import make_disclosure
 from ledger.final_statement import FinalLog, FinalStatement, sign_final_statement
-from ledger.merkle import CHAIN_START, EMPTY, inclusion_proof, leaf_hash, link, subtrees_of
-from ledger.note import VerifierKey
 from ledger.record.content import OpenedContent
 from ledger.record.schemas import PAYLOAD
 from ledger.segments import names
@@ -30,7 +27,10 @@ from ledger.segments.statement import (
 )
 from ledger.signed import sign
 from ledger.tenants import rounds_origin
-from ledger.tlog_proof import TlogProof
+from ledger.tlog.checkpoint import Checkpoint, sign_checkpoint
+from ledger.tlog.merkle import CHAIN_START, EMPTY, inclusion_proof, leaf_hash, link, subtrees_of
+from ledger.tlog.note import VerifierKey
+from ledger.tlog.proof_bundle import TlogProof
 from tests.vectors.story import (
     INCARNATION,
     LEDGER,

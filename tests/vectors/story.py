@@ -6,8 +6,8 @@ from hashlib import sha256
 from typing import Any
 
 from ledger.keys.provider import HolderRef
-from ledger.note import signer_from_seed
 from ledger.tenants import log_origin
+from ledger.tlog.note import signer_from_seed
 
 LEDGER, TENANT, PARTITION = "audit.example.org", "acme", 0
 RECEIVED_US = 1_795_262_400_123_456

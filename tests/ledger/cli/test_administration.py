@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.note import VerifierKey
+from ledger.tlog.note import VerifierKey
 from tests.ledger.cli.running import Cli
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from ledger.canonical import blob
-from ledger.checkpoint import open_checkpoint
 from ledger.cli.connecting import IN_CLEAR
 from ledger.cli.delivering import Delivery, deliver
 from ledger.cli.sending import Placed, Sender
 from ledger.errors import Unavailable
-from ledger.note import VerifierKey
+from ledger.tlog.checkpoint import open_checkpoint
+from ledger.tlog.note import VerifierKey
 from tests.ledger.cli.events import conversation, event, line
 from tests.ledger.cli.running import ROOT, TENANT, Cli, Up
 

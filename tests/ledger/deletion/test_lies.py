@@ -21,8 +21,6 @@ from ledger.final_statement import (
     read_final_statement,
     sign_final_statement,
 )
-from ledger.merkle import EMPTY_ROOT
-from ledger.note import NoteSigner, signer_from_seed
 from ledger.segments.history import History
 from ledger.segments.names import placement_name
 from ledger.segments.placement import Placement, encode_placement
@@ -30,6 +28,8 @@ from ledger.segments.round import round_digest
 from ledger.segments.state import PartitionState
 from ledger.signed import BadSignature
 from ledger.tenants import Tenant
+from ledger.tlog.merkle import EMPTY_ROOT
+from ledger.tlog.note import NoteSigner, signer_from_seed
 from tests.ledger.deletion.deleting import delete, report
 from tests.small_ledger import NAME, SmallLedger, request
 
@@ -59,7 +59,7 @@ def end_of(small: SmallLedger, name: str = "acme") -> LogEnd:
 
 def statement(small: SmallLedger, end: LogEnd, signer: NoteSigner | None = None, **lies: object) -> str:
     """A final statement about one log as it stands, but for the lies."""
-    from ledger.checkpoint import Checkpoint, sign_checkpoint
+    from ledger.tlog.checkpoint import Checkpoint, sign_checkpoint
 
     signs = signer or small.ledger_signer
     said = replace(end.checkpoint, **lies)  # type: ignore[arg-type]
@@ -219,7 +219,7 @@ async def test_a_deletion_in_another_place_of_history_is_refused(small: SmallLed
 
 async def test_kept_checkpoints_still_hold(small: SmallLedger) -> None:
     """A checkpoint from before, of the deleted log and of another, is continued; one that never was is not."""
-    from ledger.checkpoint import Checkpoint, sign_checkpoint
+    from ledger.tlog.checkpoint import Checkpoint, sign_checkpoint
 
     end = end_of(small)
     under = replace(small.ledger_signer, name=end.log.origin)

@@ -13,8 +13,8 @@ from ledger.erasure.events import events_of
 from ledger.errors import IntegrityError
 from ledger.keys.destruction import Destruction, Request
 from ledger.keys.signing import SigningKey
-from ledger.note import NoteError
 from ledger.tenants import Tenant, TenantLog, log_origin
+from ledger.tlog.note import NoteError
 from ledger.trust import TrustedKey, TrustedKeys
 
 NAME = "audit.test"

@@ -18,8 +18,8 @@ from ledger.export.checking import check_export
 from ledger.export.manifest import NAME, ExportedFile, open_manifest, read_manifest, sign_manifest
 from ledger.export.record import ExportMade, Exports, check_exported
 from ledger.export.writing import Export, ExportParts, finish
-from ledger.note import NoteSigner, signer_from_seed
 from ledger.tenants import Tenant
+from ledger.tlog.note import NoteSigner, signer_from_seed
 from ledger.trust import TrustedKeys
 from tests.consumers import erasing
 from tests.ledger.deletion.deleting import Killed, delete

@@ -15,10 +15,10 @@ from ledger.gateway.server import Gateway
 from ledger.home import Home
 from ledger.log.framing import EVENT_KIND, RECEIPT_KIND, epoch_of, kind_of
 from ledger.log.interface import EventLog, StoredRecord
-from ledger.merkle import leaf_hash
 from ledger.receipt import RECEIPT, Receipt
 from ledger.record.payload import decode_event_record, decode_payload
 from ledger.signed import SIGNED, verify
+from ledger.tlog.merkle import leaf_hash
 from ledger.trust import TrustedKeys
 from ledger.v1 import event_pb2, ingest_pb2, ingest_pb2_grpc
 

@@ -6,7 +6,6 @@ import os
 
 import pytest
 
-from ledger.current_signer import always
 from ledger.errors import Unavailable
 from ledger.gateway.admission import Admission, Busy
 from ledger.gateway.batches import Batch, BatchCutter, ReadyEvent, TooLarge
@@ -14,11 +13,12 @@ from ledger.gateway.clock import ReceptionClock
 from ledger.gateway.remembered import BODIES_OF_ONE_ID_MAX, AcknowledgedBatch, RememberedEvents
 from ledger.log.framing import RECEIPT_KIND, kind_of
 from ledger.log.interface import batch_bytes
-from ledger.note import signer_from_seed
 from ledger.receipt import RECEIPT, ReceiptEntry, join
 from ledger.record.assemble import AssembledEvent
 from ledger.signed import SIGNED, verify
 from ledger.tenants import TenantLog, log_origin
+from ledger.tlog.note import signer_from_seed
+from ledger.trust.current_signer import always
 
 LOG_ID = bytes(range(32))
 LOG = TenantLog(LOG_ID, "acme", 0, 0, log_origin("audit.example.org", LOG_ID))

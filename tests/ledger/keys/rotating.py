@@ -17,7 +17,7 @@ from ledger.home import Home, ledger_key_name
 from ledger.keys import rotation
 from ledger.keys.masters import MasterKeys, rotate_master
 from ledger.keys.opening import open_key_database
-from ledger.signing_rotation import rotate_signing_key
+from ledger.trust.rotation import rotate_signing_key
 
 
 def dying(steps: int) -> Callable[..., None]:

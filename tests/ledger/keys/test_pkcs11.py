@@ -17,7 +17,7 @@ from ledger.keys.master import LocalMasterKey, MasterKey
 from ledger.keys.pkcs11 import Pkcs11MasterKey, Pkcs11SigningKey, make_master_key, make_signing_key
 from ledger.keys.pkcs11_uri import KeyUri
 from ledger.keys.signing import SigningKey
-from ledger.note import open_note, sign_note
+from ledger.tlog.note import open_note, sign_note
 from tests.ledger.keys.softhsm import LABEL, PIN, Token, need_softhsm
 
 MakeMaster = Callable[[], tuple[MasterKey, Callable[[], MasterKey]]]

@@ -14,7 +14,7 @@ from ledger.keys.database import KeyDatabase, Rows
 from ledger.keys.master import LocalMasterKey
 from ledger.keys.signing import SigningKey
 from ledger.keys.store import KeyStore
-from ledger.note import key_id, open_note, sign_note
+from ledger.tlog.note import key_id, open_note, sign_note
 from tests.ledger.keys.places import Place
 
 # RFC 8032, section 7.1, test 1.

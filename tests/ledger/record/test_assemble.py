@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from ledger.errors import Rejected
 from ledger.keys.derive import content_key
 from ledger.keys.provider import HolderRef, ScopeRef
-from ledger.merkle import leaf_hash
 from ledger.record.assemble import (
     CLOCK_SKEW_TOLERANCE_MS,
     AssembledEvent,
@@ -30,6 +29,7 @@ from ledger.record.content import ContentSealer, open_content
 from ledger.record.payload import BODY_FIELDS, decode_payload
 from ledger.record.submission import submission_bytes
 from ledger.record.translate import Submission, translate
+from ledger.tlog.merkle import leaf_hash
 from ledger.v1 import event_pb2 as pb
 from tests.ledger.record import keys
 from tests.ledger.record.events import CAPTURED, events

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
-from ledger.note import NoteSigner, signer_from_seed
 from ledger.segments import names
 from ledger.segments.history import History
 from ledger.segments.objects import FileStore
@@ -17,6 +16,7 @@ from ledger.segments.round import EVENTS, HEARTBEAT, ROUND, STATEMENTS, Entry
 from ledger.segments.state import PartitionState
 from ledger.segments.statement import STATEMENT, label, receipts_digest
 from ledger.signed import sign
+from ledger.tlog.note import NoteSigner, signer_from_seed
 from ledger.trust import TrustedKey, TrustedKeys
 from tests.ledger.segments.partitions import (
     LOGS,

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
-from ledger.merkle import link
 from ledger.segments import names
 from ledger.segments.placement import PLACEMENT, PlacedFile, Placement
 from ledger.segments.round import (
@@ -31,6 +30,7 @@ from ledger.segments.statement import (
     label,
     receipts_digest,
 )
+from ledger.tlog.merkle import link
 
 PARTITION = 3
 INCARNATION = b"\x07" * 16

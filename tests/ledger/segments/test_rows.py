@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.errors import IntegrityError
-from ledger.merkle import leaf_hash, link
 from ledger.record.columns import decode_columns
 from ledger.record.payload import decode_payload, encode_payload
 from ledger.record.schemas import PAYLOAD
@@ -27,6 +26,7 @@ from ledger.segments.rows import (
     from_parquet,
     to_parquet,
 )
+from ledger.tlog.merkle import leaf_hash, link
 from tests.ledger.record.payloads import ANY_PAYLOAD
 from tests.ledger.record.test_payload import sample
 

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.errors import IntegrityError
-from ledger.merkle import EMPTY
 from ledger.segments.round import (
     GAP,
     HEARTBEAT,
@@ -22,6 +21,7 @@ from ledger.segments.round import (
 )
 from ledger.segments.state import PartitionState
 from ledger.segments.statement import STATEMENT, Statement, label
+from ledger.tlog.merkle import EMPTY
 from tests.ledger.segments.lies import LEAVES, LIES, Lie, a_gap, a_new_epoch
 from tests.ledger.segments.partitions import (
     INCARNATION,

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from consumers.compaction import CompactionLimits, Compactor
 from ledger.log.interface import Record
-from ledger.note import NoteSigner
 from ledger.segments.checkpoints import read_checkpoints
 from ledger.segments.objects import FileStore
+from ledger.tlog.note import NoteSigner
 from ledger.trust import TrustedKeys
 from ledger.v1 import event_pb2 as pb
 from ledger.verify import Report, verify

@@ -12,8 +12,6 @@ from hashlib import sha256
 
 import pyarrow as pa
 
-from ledger.merkle import CHAIN_START, EMPTY, CompactRange, leaf_hash, leaf_hashes, link
-from ledger.note import NoteSigner
 from ledger.segments import names
 from ledger.segments.history import History
 from ledger.segments.objects import FileStore
@@ -32,6 +30,8 @@ from ledger.segments.statement import (
     receipts_digest,
 )
 from ledger.signed import sign
+from ledger.tlog.merkle import CHAIN_START, EMPTY, CompactRange, leaf_hash, leaf_hashes, link
+from ledger.tlog.note import NoteSigner
 from ledger.trust import TrustedKeys
 
 

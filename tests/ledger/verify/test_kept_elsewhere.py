@@ -6,16 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from ledger.checkpoint import Checkpoint, sign_checkpoint
-from ledger.merkle import EMPTY_ROOT
 from ledger.newest_rounds import NewestRound
-from ledger.note import NoteSigner, signer_from_seed
 from ledger.receipt import RECEIPT
 from ledger.segments.names import segment_number
 from ledger.segments.objects import FileStore
 from ledger.segments.round import round_digest
 from ledger.signed import SIGNED, sign
 from ledger.tenants import log_origin, rounds_origin
+from ledger.tlog.checkpoint import Checkpoint, sign_checkpoint
+from ledger.tlog.merkle import EMPTY_ROOT
+from ledger.tlog.note import NoteSigner, signer_from_seed
 from ledger.verify import verify
 from tests.ledger.verify.built import Built
 from tests.ledger.verify.forge import relink, seal, take_apart

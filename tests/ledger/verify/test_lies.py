@@ -44,7 +44,7 @@ def _altered_payload(built: Built, drafts: list[Draft]) -> None:
 
 
 def _altered_payload_and_leaf(built: Built, drafts: list[Draft]) -> None:
-    from ledger.merkle import leaf_hash
+    from ledger.tlog.merkle import leaf_hash
 
     _payload(drafts[0], 1, submitted_by="somebody else")
     set_value(drafts[0], EVENTS, "leaf_hash", 1, leaf_hash(drafts[0].events["payload"][1].as_py()))

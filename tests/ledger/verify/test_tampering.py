@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from ledger.note import signer_from_seed
 from ledger.segments.objects import FileStore
 from ledger.signed import SIGNED, sign
 from ledger.tenants import log_origin
+from ledger.tlog.note import signer_from_seed
 from ledger.trust import TrustedLog
 from ledger.verify import Report, verify
 from tests.ledger.verify.built import Built

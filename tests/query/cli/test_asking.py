@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.tlog_proof import parse_tlog_proof
+from ledger.tlog.proof_bundle import parse_tlog_proof
 from tests.ledger.cli.running import Cli, Done
 from tests.query.served_roles import EVENTS, OUTSIDE, OWN, Served, served
 

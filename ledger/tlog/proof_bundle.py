@@ -15,9 +15,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ledger.checkpoint import Checkpoint, open_checkpoint, parse_decimal
-from ledger.merkle import HASH_BYTES, SIZE_MAX, ProofError, verify_inclusion
-from ledger.note import VerifierKey, decode_base64, encode_base64, parse_note
+from ledger.tlog.checkpoint import Checkpoint, open_checkpoint, parse_decimal
+from ledger.tlog.merkle import HASH_BYTES, SIZE_MAX, ProofError, verify_inclusion
+from ledger.tlog.note import VerifierKey, decode_base64, encode_base64, parse_note
 
 HEADER = "c2sp.org/tlog-proof@v1"
 HASHES_MAX = 64

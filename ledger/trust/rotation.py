@@ -4,7 +4,7 @@
     2  the trust file gets the new key with that start, and the key before it an end: start + overlap
 
 A crash between them leaves a generation that no verifier was told of, and none of the ledger's processes signs with
-such a one (`ledger.current_signer`); the next rotation sees it and does step 2 instead of making another.
+such a one (`ledger.trust.current_signer`); the next rotation sees it and does step 2 instead of making another.
 
 The **start** may lie ahead, so that copies of the trust file reach verifiers and other machines before the first
 signature under the new key does. In the **overlap** both are good: for a process on another machine that has not seen
@@ -26,7 +26,7 @@ from ledger.errors import Misconfigured
 from ledger.home import Home, OpenKeys
 from ledger.keys.signing import Role
 from ledger.keys.signing_store import SigningKeyInfo
-from ledger.trust import TrustedKey, TrustedKeys
+from ledger.trust.document import TrustedKey, TrustedKeys
 
 _KEPT = timedelta(days=1)
 

@@ -6,12 +6,12 @@ import base64
 
 import pytest
 
-from ledger.checkpoint import Checkpoint, sign_checkpoint
-from ledger.cosignature import add_cosignatures, cosign, verify_cosignatures
 from ledger.errors import IntegrityError
-from ledger.merkle import ProofError, inclusion_proof, leaf_hashes, root, subtrees_of
-from ledger.note import ED25519_COSIGNATURE, NoteError, signer_from_seed
-from ledger.tlog_proof import TlogProof, parse_tlog_proof
+from ledger.tlog.checkpoint import Checkpoint, sign_checkpoint
+from ledger.tlog.cosignature import add_cosignatures, cosign, verify_cosignatures
+from ledger.tlog.merkle import ProofError, inclusion_proof, leaf_hashes, root, subtrees_of
+from ledger.tlog.note import ED25519_COSIGNATURE, NoteError, signer_from_seed
+from ledger.tlog.proof_bundle import TlogProof, parse_tlog_proof
 
 ORIGIN = "ledger.example/tenant-7"
 LOG = signer_from_seed(ORIGIN, bytes(range(32)))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ledger.errors import Misconfigured
-from ledger.trust import TrustedKeys
+from ledger.trust.document import TrustedKeys
 
 
 def trust_reader(path: Path) -> Callable[[], TrustedKeys]:

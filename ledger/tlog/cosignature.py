@@ -15,8 +15,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ledger.errors import Misconfigured
-from ledger.merkle import SIZE_MAX
-from ledger.note import (
+from ledger.tlog.merkle import SIZE_MAX
+from ledger.tlog.note import (
     ED25519_COSIGNATURE,
     SIGNATURE_BYTES,
     Note,
@@ -63,7 +63,7 @@ def verify_cosignatures(data: bytes | str, keys: Iterable[VerifierKey]) -> tuple
     """The note's cosignatures by these witnesses (keys of type 0x04), one a witness.
 
     A known one that fails, or none by any of them, is a `NoteError`; whether enough of them did is the caller's to
-    count. The log's own signature is not looked at: `ledger.checkpoint.open_checkpoint` does.
+    count. The log's own signature is not looked at: `ledger.tlog.checkpoint.open_checkpoint` does.
     """
     known = list(keys)
     for key in known:

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from ledger.current_signer import CurrentSigner
 from ledger.errors import IntegrityError, Misconfigured, Unavailable
 from ledger.home import Home, OpenKeys, gateway_key_name, ledger_key_name
 from ledger.keys.pkcs11 import make_signing_key
 from ledger.keys.signing import Role
-from ledger.note import NoteSigner
-from ledger.signing_rotation import SigningRotation, rotate_signing_key
+from ledger.tlog.note import NoteSigner
 from ledger.trust import TrustedKeys
-from ledger.trust_file import trust_reader
+from ledger.trust.current_signer import CurrentSigner
+from ledger.trust.reader import trust_reader
+from ledger.trust.rotation import SigningRotation, rotate_signing_key
 from tests.ledger.keys.softhsm import need_softhsm
 from tests.ledger.keys.test_rotation import kill_rotation
 

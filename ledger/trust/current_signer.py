@@ -21,8 +21,8 @@ from threading import Lock
 from ledger.errors import IntegrityError, Misconfigured, Unavailable
 from ledger.keys.signing import Role
 from ledger.keys.store import KeyStore
-from ledger.note import NoteSigner
-from ledger.trust import TrustedKey, TrustedKeys
+from ledger.tlog.note import NoteSigner
+from ledger.trust.document import TrustedKey, TrustedKeys
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

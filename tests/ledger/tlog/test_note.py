@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.errors import Misconfigured
-from ledger.note import (
+from ledger.tlog.note import (
     ED25519_COSIGNATURE,
     NOTE_BYTES_MAX,
     Note,

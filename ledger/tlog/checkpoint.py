@@ -1,6 +1,6 @@
 """Checkpoints (C2SP tlog-checkpoint): the signed statement of how large a log is and what its root is. Pure functions.
 
-The text of the signed note (`ledger.note`) is three lines, each not empty and ended by a newline:
+The text of the signed note (`ledger.tlog.note`) is three lines, each not empty and ended by a newline:
 
     origin                  the log's name, which is also the name of the key that signs
     size                    decimal, no leading zeros, `0` for an empty log
@@ -15,8 +15,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ledger.merkle import EMPTY_ROOT, HASH_BYTES, SIZE_MAX
-from ledger.note import NoteError, NoteSigner, VerifierKey, decode_base64, encode_base64, open_note, sign_note
+from ledger.tlog.merkle import EMPTY_ROOT, HASH_BYTES, SIZE_MAX
+from ledger.tlog.note import NoteError, NoteSigner, VerifierKey, decode_base64, encode_base64, open_note, sign_note
 
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,19}")
 _LINE = re.compile(r"[^\x00-\x1f\ud800-\udfff]+")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from nacl.signing import VerifyKey
 
-from ledger.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
-from ledger.cosignature import Cosignature, add_cosignatures, cosign, verify_cosignatures
 from ledger.errors import Misconfigured
-from ledger.note import (
+from ledger.tlog.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
+from ledger.tlog.cosignature import Cosignature, add_cosignatures, cosign, verify_cosignatures
+from ledger.tlog.note import (
     ED25519_COSIGNATURE,
     Note,
     NoteError,

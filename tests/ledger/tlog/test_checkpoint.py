@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.checkpoint import (
+from ledger.tlog.checkpoint import (
     Checkpoint,
     CheckpointError,
     open_checkpoint,
     parse_checkpoint_text,
     sign_checkpoint,
 )
-from ledger.merkle import EMPTY_ROOT
-from ledger.note import NoteError, VerifierKey, open_note, parse_private_key, sign_note, signer_from_seed
+from ledger.tlog.merkle import EMPTY_ROOT
+from ledger.tlog.note import NoteError, VerifierKey, open_note, parse_private_key, sign_note, signer_from_seed
 
 ORIGIN = "ledger.example/tenant-7"
 SIGNER = signer_from_seed(ORIGIN, bytes(range(32)))

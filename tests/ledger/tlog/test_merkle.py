@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger import merkle
-from ledger.merkle import (
+from ledger.tlog import merkle
+from ledger.tlog.merkle import (
     CHAIN_START,
     EMPTY,
     EMPTY_ROOT,
@@ -29,7 +29,7 @@ from ledger.merkle import (
     verify_inclusion,
 )
 
-VECTORS = Path(__file__).parents[3] / "shared" / "vectors" / "rfc6962"
+VECTORS = Path(__file__).parents[4] / "shared" / "vectors" / "rfc6962"
 REFERENCE = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"]
 REFERENCE_ROOTS = ["6e340b9c", "fac54203", "aeb6bcfe", "d37ee418", "4e3bbb1f", "76e67dad", "ddb89be4", "5dc9da79"]
 LEAVES = leaf_hashes(index.to_bytes(4, "big") for index in range(200))

@@ -38,8 +38,8 @@ from typing import Any, cast
 from ledger.errors import IntegrityError, Misconfigured
 from ledger.keys.master import sync_folder
 from ledger.keys.signing import Role
-from ledger.note import KEY_BYTES, VerifierKey
 from ledger.tenants import LOG_ID_BYTES, check_ledger_name, log_origin
+from ledger.tlog.note import KEY_BYTES, VerifierKey
 
 FORMAT = "audit-ledger-trust/v1"
 FILE_BYTES_MAX = 64 * 1024 * 1024

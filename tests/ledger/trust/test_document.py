@@ -12,8 +12,8 @@ import pytest
 
 from ledger.errors import IntegrityError, Misconfigured
 from ledger.keys.signing import SigningKey
-from ledger.note import key_id, open_note, sign_note
 from ledger.tenants import log_origin
+from ledger.tlog.note import key_id, open_note, sign_note
 from ledger.trust import TrustedKey, TrustedKeys, TrustedLog
 
 LEDGER = "audit.example.org"

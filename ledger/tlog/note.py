@@ -7,7 +7,7 @@
 - A note is UTF-8 and holds no character below U+0020 but newlines. A signature covers the text with its last newline,
   not the empty line.
 - key ID = the first 4 bytes of SHA-256(key name || LF || type byte || public key). Type 0x01 is Ed25519 over the text;
-  type 0x04 is a witness cosignature, whose message is made in `ledger.cosignature`.
+  type 0x04 is a witness cosignature, whose message is made in `ledger.tlog.cosignature`.
 - A signature by an unknown (name, key ID) is ignored: witnesses may sign what they like. One by a known key must
   verify, or the whole note is refused; so is a note without any verified signature.
 - Base64 is taken in its one canonical form only (no stray bits in the last character), so that nobody can alter a
