@@ -1,12 +1,12 @@
 """Configuration: one frozen object a service, read once, from file < environment < flags.
 
-| module     | owns                                                                    |
-| ---------- | ----------------------------------------------------------------------- |
-| `settings`, `proxy` | every setting and limit: name, unit, default, bounds, meaning  |
-| `meaning`  | how a setting is declared                                               |
-| `load`     | reading them from the three sources, and refusing what is not known     |
-| `document` | the settings as a commented TOML file and as the tables of the manual   |
-| `address`  | listen addresses                                                        |
+| module                      | owns                                                                  |
+| --------------------------- | --------------------------------------------------------------------- |
+| `settings`, `otlp`, `proxy` | every setting and limit: name, unit, default, bounds, meaning         |
+| `meaning`                   | how a setting is declared                                             |
+| `load`                      | reading them from the three sources, and refusing what is not known   |
+| `document`                  | the settings as a commented TOML file and as the tables of the manual |
+| `address`                   | listen addresses                                                      |
 
 Secrets never stand in the configuration: only the paths of the files that hold them do.
 """

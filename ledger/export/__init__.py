@@ -9,11 +9,12 @@
     DIR/logs/<shard>/events-<nnnn>.parquet       every event: the columns of segments, by index
     DIR/logs/<shard>/contents-<nnnn>.parquet     decrypted contents with the salts of their commitments, where ordered
 
-| module     | owns                                                            |
-| ---------- | --------------------------------------------------------------- |
-| `manifest` | the signed list of files                                        |
-| `writing`  | an export from its beginning to its last file                   |
-| `opened`   | decrypting contents for it                                      |
-| `checking` | what proves an export, with nothing but its files and a key     |
-| `record`   | what the ledger remembers of exports                            |
+| module     | owns                                                        |
+| ---------- | ----------------------------------------------------------- |
+| `manifest` | the signed list of files                                    |
+| `writing`  | an export from its beginning to its last file               |
+| `opened`   | decrypting contents for it                                  |
+| `readme`   | the text that goes along                                    |
+| `checking` | what proves an export, with nothing but its files and a key |
+| `record`   | what the ledger remembers of exports                        |
 """

@@ -22,6 +22,13 @@ anything.
 published by somebody else, so nobody will ever name it.
 
 What other packages derive, they check: `fsck` takes their checks as callables.
+
+| module             | owns                                         |
+| ------------------ | -------------------------------------------- |
+| `run`, `partition` | the whole look, and the broom; one partition |
+| `object_names`     | which kind of object a name is               |
+| `derived`          | tiles against the rounds                     |
+| `lines`            | what is said about one object                |
 """
 
 from ledger.fsck.lines import PROBLEMS, FsckLine, LineKind

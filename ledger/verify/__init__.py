@@ -43,6 +43,7 @@ events: rows are read a batch at a time, what has to wait goes to temporary file
 | `outside`          | receipts kept elsewhere                                                |
 | `since`            | a checkpoint kept elsewhere                                            |
 | `stored_checkpoints` | the checkpoints beside the rounds                                    |
+| `deleted`          | logs whose rows are gone under a signed final statement                |
 | `whereabouts`      | where the rows of one log stand                                        |
 | `first_rows`       | the identity of single rows                                            |
 """

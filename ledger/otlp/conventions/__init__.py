@@ -2,6 +2,18 @@
 
 A record may carry several at once. They are asked in the order of `CONVENTIONS`, field by field: who comes first and
 has a field decides it, the others fill what is left.
+
+| module                                 | owns                                              |
+| -------------------------------------- | ------------------------------------------------- |
+| `ledger_attributes`                    | `ledger.*`: what no convention has a name for     |
+| `identity`                             | who it was for, in which session                  |
+| `endpoint`                             | what an endpoint's address tells: vendor, region  |
+| `gen_ai`, `gen_ai_older`               | OpenTelemetry's own, as they are and as they were |
+| `clients`                              | what vendors' own clients write besides           |
+| `openinference`, `openinference_parts` | OpenInference                                     |
+| `openllmetry`                          | OpenLLMetry (Traceloop)                           |
+| `langfuse`                             | Langfuse's SDK                                    |
+| `mcp`                                  | the Model Context Protocol                        |
 """
 
 from __future__ import annotations
