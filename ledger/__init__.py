@@ -16,7 +16,8 @@
 | `verify`, `fsck`, `disclosure`, `disclosure_trust` | checking: all of it, its objects' names, one disclosed content |
 | `erasure`                 | erasing persons, ending months, holding both up                                         |
 | `export`, `deletion`, `final_statement` | a whole tenant taken away; removed; what is said of it then               |
-| `home`, `tenants`, `config`, `strict_toml` | a ledger's folder, tenants and logs, settings; TOML read strictly      |
+| `home`, `tenants`, `config` | a ledger's folder; tenants and their logs; settings                                   |
+| `strict_toml`, `watched_file` | an operator's files: read strictly, and again when they change                      |
 | `operations`              | what was done to the ledger itself, on its way into the log                             |
 | `newest_rounds`, `key_store_age` | what the key store remembers of rounds; whether it is older than they are        |
 | `cli`, `scenario`         | the command line; the story that its demo tells                                         |

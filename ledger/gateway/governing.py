@@ -22,9 +22,10 @@ from ledger.errors import LedgerError, Misconfigured, Unavailable
 from ledger.gateway.faults import report_fault
 from ledger.gateway.metrics import GatewayMetrics
 from ledger.policy import Policy
-from ledger.policy.file import PolicyFile, Stamp
+from ledger.policy.file import PolicyFile
 from ledger.policy.register import InForce, PolicyRegister
 from ledger.v1 import event_pb2 as pb
+from ledger.watched_file import FileStamp
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ class Governing:
         self._file = PolicyFile(path)
         self._register = register
         self._metrics = metrics
-        self._stamp: Stamp | None = None
+        self._stamp: FileStamp | None = None
         self._in_force: InForce | None = None
 
     @property

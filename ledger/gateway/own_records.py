@@ -21,6 +21,7 @@ from ledger.identity.document import read_roles
 from ledger.operations import Action, Operations, Outcome
 from ledger.tenants import ORG
 from ledger.v1 import event_pb2 as pb
+from ledger.watched_file import FileStamp
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ class OwnRecords:
     def __init__(self, operations: Operations, files: OwnFiles) -> None:
         self._operations = operations
         self._files = files
-        self._stamps: dict[Path, tuple[int, int, int] | None] = {}
+        self._stamps: dict[Path, FileStamp] = {}
         self._has_started = False
 
     async def run(self, publish: PublishInto) -> None:
@@ -78,7 +79,7 @@ class OwnRecords:
         self._has_started = True
 
     def _look_at(self, path: Path, action: Action, told: Callable[[bytes], Outcome]) -> None:
-        stamp = _stamp_of(path)
+        stamp = FileStamp.if_there(path)
         if stamp is None or self._stamps.get(path) == stamp:
             return
         try:
@@ -99,11 +100,3 @@ class OwnRecords:
             raise Misconfigured("roles: none are configured")
         roles = read_roles(self._files.roles)
         return Outcome(f"roles version {roles.version}, sha256:{sha256(data).hexdigest()}", len(roles.grants))
-
-
-def _stamp_of(path: Path) -> tuple[int, int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -12,7 +12,6 @@
 | `refusals`            | every refusal an Access event, and a bound on how many                            |
 | `commands`            | commands on the ledger's own machine that a role is needed for                    |
 | `tls`                 | certificates of servers and clients, read again when they change                  |
-| `watched`             | files that are read again when they change                                        |
 | `plain`               | a roles file in plain words                                                       |
 
 Without a roles file there is no identity: whoever reaches the address is believed, and only loopback addresses are

@@ -30,8 +30,8 @@ from ledger.identity.key_sets import IssuerKey, KeySet
 from ledger.identity.revocation import Revoked, read_revoked
 from ledger.identity.rights import ROLES, TENANTLESS, Call, Right, Role, right
 from ledger.identity.tokens import Claims, TokenChecker
-from ledger.identity.watched import Watched
 from ledger.record.names import required
+from ledger.watched_file import Watched
 
 log = logging.getLogger(__name__)
 

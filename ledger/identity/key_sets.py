@@ -30,7 +30,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from ledger.errors import Misconfigured, Unavailable
-from ledger.identity.watched import Watched
+from ledger.watched_file import Watched
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ replaced, the pair before stays in use, and so it does when they are wrong. File
 `Misconfigured`.
 
 Where a `client_ca` is given, a client of a gRPC server must show a certificate of it: those servers can only require
-one or not look. A client of an HTTP server may show one.
+one or not look. A client of an HTTP server may show one, or must, as the server asks.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from ledger.client.tls import read_pem, tls
 from ledger.config import GatewayConfig
 from ledger.errors import Misconfigured
-from ledger.identity.watched import Watched
+from ledger.watched_file import Watched
 
 Option = tuple[str, str | int]
 
@@ -79,9 +79,9 @@ def server_credentials(files: ServerTls) -> grpc.ServerCredentials:
     return grpc.dynamic_ssl_server_credentials(used[0], fetch, files.client_ca is not None)
 
 
-def ssl_context(files: ServerTls) -> ssl.SSLContext:
-    """For a server that is not gRPC's, one loop's."""
-    watched = Watched(_paths(files), lambda: _context(files), keep=True)
+def ssl_context(files: ServerTls, *, require_client: bool = False) -> ssl.SSLContext:
+    """For a server that is not gRPC's, one loop's. `require_client`: no connection without a client's certificate."""
+    watched = Watched(_paths(files), lambda: _context(files, require_client), keep=True)
 
     def newest(connection: ssl.SSLObject | ssl.SSLSocket, _name: str | None, used: ssl.SSLContext) -> None:
         found = watched.get()
@@ -94,7 +94,7 @@ def ssl_context(files: ServerTls) -> ssl.SSLContext:
     return first
 
 
-def _context(files: ServerTls) -> ssl.SSLContext:
+def _context(files: ServerTls, require_client: bool) -> ssl.SSLContext:
     _configuration(files)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -102,7 +102,7 @@ def _context(files: ServerTls) -> ssl.SSLContext:
         context.load_cert_chain(files.certificate, files.key)
         if files.client_ca is not None:
             context.load_verify_locations(files.client_ca)
-            context.verify_mode = ssl.CERT_OPTIONAL
+            context.verify_mode = ssl.CERT_REQUIRED if require_client else ssl.CERT_OPTIONAL
     except (OSError, ssl.SSLError) as error:
         raise Misconfigured(f"{files.certificate}, {files.key}: cannot be used for TLS: {error.strerror}") from None
     return context

@@ -12,9 +12,7 @@ from pathlib import Path
 
 from ledger.errors import Misconfigured
 from ledger.policy.document import FILE_BYTES_MAX
-
-Stamp = tuple[int, int, int, int]
-"""Times of modification and change, size, inode."""
+from ledger.watched_file import FileStamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +21,9 @@ class PolicyFile:
 
     path: Path
 
-    def stamp(self) -> Stamp | None:
+    def stamp(self) -> FileStamp | None:
         """What changes with the file; None while it can't be looked at."""
-        try:
-            found = os.stat(self.path)
-        except OSError:
-            return None
-        return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
+        return FileStamp.if_there(self.path)
 
     def read(self) -> bytes:
         """Its bytes, at most one more than a policy may have. `Misconfigured` when it can't be read, or is no file."""

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from ledger.errors import Misconfigured
 from ledger.policy import parse_policy
-from ledger.policy.file import PolicyFile, Stamp
+from ledger.policy.file import PolicyFile
 from ledger.proxy.deciding import Decider
+from ledger.watched_file import FileStamp
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +27,7 @@ class Governing:
     def __init__(self, path: Path, taken: Callable[[str, bool], None]) -> None:
         self._file = PolicyFile(path)
         self._taken = taken
-        self._stamp: Stamp | None = None
+        self._stamp: FileStamp | None = None
         self._decider: Decider | None = None
         self._known: dict[str, bytes] = {}
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -27,6 +26,7 @@ from ledger.errors import Misconfigured
 from ledger.gateway.faults import report_fault
 from ledger.gateway.observe import ObservationServer
 from ledger.identity.authority import Authority
+from ledger.identity.tls import ServerTls, ssl_context
 from ledger.proxy.admitting import Admission, Secret
 from ledger.proxy.aws_signing import AwsSigner
 from ledger.proxy.forwarding import Upstreams
@@ -40,7 +40,7 @@ from ledger.proxy.upstreams import read_upstreams
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 0.25
+LOOK_EVERY_S = 2.0
 CANCELLED_S = 5.0
 """What cancelled calls get to end."""
 
@@ -105,7 +105,8 @@ async def _serve(
     config: ProxyConfig, handler: Handler, parts: Parts, stop: asyncio.Event, on_ready: Callable[[Listening], None]
 ) -> None:
     _watch(handler, parts)
-    context = _listening_tls(config)
+    tls = _tls(config)
+    context = None if tls is None else ssl_context(tls, require_client=True)
     server = web.Server(
         handler,
         handler_cancellation=True,
@@ -123,7 +124,7 @@ async def _serve(
         parts.metrics.registry,
         lambda: not handler.stopping,
     )
-    looking = asyncio.create_task(_look(config, parts, context))
+    looking = asyncio.create_task(_look(parts.governing))
     try:
         site = web.TCPSite(runner, config.address.host, config.address.port, ssl_context=context)
         try:
@@ -155,46 +156,21 @@ async def _drained(handler: Handler, within_s: float) -> None:
         handler.cancel()
 
 
-async def _look(config: ProxyConfig, parts: Parts, context: ssl.SSLContext | None) -> None:
-    """Keeps up with files that change, and with how records fare."""
-    stamp = _stamp(config)
-    rounds = 0
+async def _look(governing: Governing) -> None:
+    """Keeps up with the policy's file."""
     while True:
         await asyncio.sleep(LOOK_EVERY_S)
-        rounds += 1
         try:
-            if rounds % 8 == 0:
-                await parts.governing.look()
-                if context is not None and (now := _stamp(config)) != stamp:
-                    context.load_cert_chain(config.tls_certificate, config.tls_key)
-                    stamp = now
-                    log.info("the proxy's certificate was read again")
-        except (OSError, ssl.SSLError) as error:
-            log.error("the proxy's certificate was changed and not taken: %s", type(error).__name__)
+            await governing.look()
         except Exception as error:
-            report_fault(error, "looking after the proxy")
+            report_fault(error, "looking at the capture policy")
 
 
-def _stamp(config: ProxyConfig) -> tuple[int, ...]:
-    if not config.tls_certificate:
-        return ()
-    found = (Path(each).stat() for each in (config.tls_certificate, config.tls_key))
-    return tuple(number for each in found for number in (each.st_mtime_ns, each.st_size, each.st_ino))
-
-
-def _listening_tls(config: ProxyConfig) -> ssl.SSLContext | None:
+def _tls(config: ProxyConfig) -> ServerTls | None:
     if not config.tls_certificate:
         return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(config.tls_certificate, config.tls_key)
-        if config.tls_client_ca:
-            context.verify_mode = ssl.CERT_REQUIRED
-            context.load_verify_locations(config.tls_client_ca)
-    except (OSError, ssl.SSLError) as error:
-        raise Misconfigured(f"proxy.tls_certificate: cannot be used: {type(error).__name__}") from None
-    return context
+    client_ca = Path(config.tls_client_ca) if config.tls_client_ca else None
+    return ServerTls(Path(config.tls_certificate), Path(config.tls_key), client_ca)
 
 
 def _say(config: ProxyConfig, address: Address, parts: Parts) -> None:

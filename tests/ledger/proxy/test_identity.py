@@ -20,6 +20,7 @@ from ledger.record.translate import translate
 from ledger.v1 import event_pb2 as pb
 from tests.certificates import TokenKey, key_set, make, self_signed, server, service
 from tests.ledger.client.gateway import ScriptedGateway, wait_until
+from tests.ledger.identity.test_authority import change
 from tests.ledger.proxy.running import Running, proxied
 from tests.vendors.serving import Loopback
 
@@ -190,6 +191,22 @@ def test_callers_by_certificate(gateway: ScriptedGateway, vendor: Loopback, tmp_
         status, _, event_id = ask(proxy, context)
         assert status == 200
         assert proxy.event_of(event_id).actor.service == "uri:spiffe://example.org/support"
+
+
+def test_a_rotated_certificate_needs_no_restart(gateway: ScriptedGateway, vendor: Loopback, tmp_path: Path) -> None:
+    """The next connection gets the certificate that is in the files now, but no half of a pair."""
+    authorities = [make(name, ca=True) for name in ("old", "new")]
+    trusting = [ssl.create_default_context(cadata=each.pem.decode()) for each in authorities]
+    old, new = (server(each) for each in authorities)
+    certificate, key = old.write(tmp_path, "server")
+    with proxied(gateway, vendor.url, tmp_path, tls_certificate=str(certificate), tls_key=str(key)) as proxy:
+        assert ask(proxy, trusting[0])[0] == 200
+        change(certificate, new.pem)
+        assert ask(proxy, trusting[0])[0] == 200
+        change(key, new.key_pem)
+        assert ask(proxy, trusting[1])[0] == 200
+        with pytest.raises(urllib.error.URLError):
+            ask(proxy, trusting[0])
 
 
 def test_credentials_are_told_apart_and_never_kept(gateway: ScriptedGateway, vendor: Loopback, tmp_path: Path) -> None:
