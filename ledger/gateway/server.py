@@ -125,23 +125,10 @@ class Gateway:
             self._watch.appended,
         )
         self._refusals = RefusalLog(self._publish_into, "audit-ledger-gateway")
-        roles_file = None if config_file is None else config.ledger.roles_file
-        files = OwnFiles(gateway.gateway_id, config_file, roles_file)
-        self._own_records = OwnRecords(Operations(keys.database), files)
+        self._own_records = _own_records(config, keys, config_file)
         authority = None if config.ledger.roles_file is None else Authority(config.ledger.roles_file)
         self._callers = Callers(ProcessKey.of(keys.database, keys.master), authority)
-        self._service = IngestService(
-            self._publisher,
-            keys.tenants,
-            self._spool_keys,
-            sealed_view,
-            self._workers,
-            self.metrics,
-            callers=self._callers,
-            await_sealed_s=gateway.await_sealed_ms / 1_000,
-            await_sealed_concurrency_max=gateway.await_sealed_concurrency_max,
-            retry_after_ms=gateway.retry_after_ms,
-        )
+        self._service = self._ingest(keys, sealed_view)
         self._edge = Edge(self.metrics, self._on_integrity_error, self._refusals.refused)
         exporter = self._exporter(keys)
         self._otlp = OtlpService(exporter, self._callers, self._workers)
@@ -213,6 +200,21 @@ class Gateway:
             both.create_task(self._server.stop(within_s))
             if self.otlp_http is not None:
                 both.create_task(self.otlp_http.drain(within_s))
+
+    def _ingest(self, keys: OpenKeys, sealed_view: SealedView | None) -> IngestService:
+        gateway = self._config.gateway
+        return IngestService(
+            self._publisher,
+            keys.tenants,
+            self._spool_keys,
+            sealed_view,
+            self._workers,
+            self.metrics,
+            callers=self._callers,
+            await_sealed_s=gateway.await_sealed_ms / 1_000,
+            await_sealed_concurrency_max=gateway.await_sealed_concurrency_max,
+            retry_after_ms=gateway.retry_after_ms,
+        )
 
     def _exporter(self, keys: OpenKeys) -> Exporter:
         gateway, otlp = self._config.gateway, self._config.otlp
@@ -359,6 +361,12 @@ def _publisher(
     return Publisher(
         limits, admission, keys.tenants, intake, event_log, remembered, workers, metrics, on_integrity_error, on_append
     )
+
+
+def _own_records(config: LedgerConfig, keys: OpenKeys, config_file: Path | None) -> OwnRecords:
+    roles_file = None if config_file is None else config.ledger.roles_file
+    files = OwnFiles(config.gateway.gateway_id, config_file, roles_file)
+    return OwnRecords(Operations(keys.database), files)
 
 
 def _server(config: GatewayConfig) -> grpc.aio.Server:

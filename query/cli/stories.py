@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -22,8 +23,28 @@ from query.told_once import told_once
 _KINDS: tuple[SelectorKind, ...] = ("user", "session", "correlation", "event")
 
 
-def _selector_options(command: Command) -> Command:
-    """What a story is looked up by, and in which bounds."""
+@dataclass(frozen=True, slots=True)
+class _Sought:
+    """What a story is looked up by, in which bounds, and how much of it is opened."""
+
+    selector: Selector
+    window: Window
+    known_at: datetime | None
+    metadata_only: bool
+
+
+def _sought_options(command: Command) -> Command:
+    """What a story is looked up by, and in which bounds; passed as `sought: _Sought`."""
+
+    def with_sought(
+        start: datetime | None, end: datetime | None, known_at: datetime | None, metadata_only: bool, **rest: Any
+    ) -> Any:
+        selector = _selector({kind: rest.pop(kind) for kind in _KINDS})
+        return command(sought=_Sought(selector, Window(start, end), known_at, metadata_only), **rest)
+
+    with_sought.__name__, with_sought.__doc__ = command.__name__, command.__doc__
+    with_sought.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
+    decorated: Any = with_sought
     options = (
         click.option("--user", help="Everything about this person, by the identifier the services use."),
         click.option("--session", help="One session."),
@@ -35,23 +56,37 @@ def _selector_options(command: Command) -> Command:
         click.option("--metadata-only", is_flag=True, help="Leave contents closed."),
     )
     for option in reversed(options):
-        command = option(command)
-    return command
+        decorated = option(decorated)
+    return decorated  # type: ignore[no-any-return]
 
 
-def _selector(given: dict[str, Any]) -> Selector:
-    """The one selector among the command's arguments, taken out of them."""
-    said = [(kind, given.pop(kind)) for kind in _KINDS]
-    chosen = [(kind, value) for kind, value in said if value is not None]
+def _selector(given: dict[SelectorKind, str | None]) -> Selector:
+    """The one that was given."""
+    chosen = [(kind, value) for kind, value in given.items() if value is not None]
     if len(chosen) != 1:
         raise click.UsageError("expected exactly one of --user, --session, --correlation, --event")
     return Selector(*chosen[0])
 
 
+def _asked_there(
+    asked: Asked, address: str, method: str, message: Any, sought: _Sought, as_json: bool, **moments: datetime | None
+) -> None:
+    """The answer of the query service at `address`, printed."""
+    message.metadata_only = sought.metadata_only
+    request = asking.told(message, sought.selector, sought.window, as_json, known_at=sought.known_at, **moments)
+    found = asking.ask(asked, address, method, request)
+    asking.show(found, as_json, proven=found.proven)
+
+
+def _require_proven(proven: bool) -> None:
+    if not proven:
+        raise click.exceptions.Exit(EXIT_FINDING)
+
+
 @click.command(short_help="What happened, what governed it, and the proof of each event.")
 @question_options
 @ask_option
-@_selector_options
+@_sought_options
 @click.option(
     "--effective-at",
     type=MOMENT,
@@ -61,12 +96,8 @@ def reconstruct(
     asked: Asked,
     as_json: bool,
     ask: str | None,
-    start: datetime | None,
-    end: datetime | None,
-    known_at: datetime | None,
-    metadata_only: bool,
+    sought: _Sought,
     effective_at: datetime | None,
-    **selected: Any,
 ) -> None:
     """Reconstruct a user's, session's, case's or event's story: each step with model, prompt and its approved text,
     input, output, tools, who had approved what, and the proof of each event.
@@ -87,54 +118,40 @@ def reconstruct(
         --ask audit.example.org:7444 --ca system --token-file token.jwt
       audit-ledger reconstruct --user mia_lindqvist --tenant acme --known-at 2026-06-01 --effective-at 2026-05-15
     """
-    selector, window = _selector(selected), Window(start, end)
     if ask is not None:
-        request = asking.told(
-            query_pb2.ReconstructRequest(metadata_only=metadata_only),
-            selector,
-            window,
-            as_json,
-            known_at=known_at,
-            effective_at=effective_at,
-        )
-        found = asking.ask(asked, ask, "Reconstruct", request)
-        asking.show(found, as_json, proven=found.proven)
+        message = query_pb2.ReconstructRequest()
+        _asked_there(asked, ask, "Reconstruct", message, sought, as_json, effective_at=effective_at)
         return
     told = answer(
         asked,
         lambda queries, reader: queries.reconstruct(
             asked.tenant,
-            selector,
+            sought.selector,
             reader,
-            window=window,
-            known_at=known_at,
+            window=sought.window,
+            known_at=sought.known_at,
             effective_at=effective_at,
-            metadata_only=metadata_only,
+            metadata_only=sought.metadata_only,
         ),
     )
     if as_json:
         print_json(plain.story(told))
     else:
         click.echo(render.story(told_once(told), width()), nl=False)
-    if not told.proven:
-        raise click.exceptions.Exit(EXIT_FINDING)
+    _require_proven(told.proven)
 
 
 @click.command(short_help="An incident as a timeline, with the state of what governed it.")
 @question_options
 @ask_option
-@_selector_options
+@_sought_options
 @click.option("--state-at", type=MOMENT, help="State of prompts, models and policies then. Default: at the last event.")
 def replay(
     asked: Asked,
     as_json: bool,
     ask: str | None,
-    start: datetime | None,
-    end: datetime | None,
-    known_at: datetime | None,
-    metadata_only: bool,
+    sought: _Sought,
     state_at: datetime | None,
-    **selected: Any,
 ) -> None:
     """Replay an incident: one line an event, what was started and never ended, and which prompt, model and policy were
     in effect, since when and by whom.
@@ -146,37 +163,27 @@ def replay(
       audit-ledger replay --correlation case-chat-1002 --tenant acme
       audit-ledger replay --user mia_lindqvist --tenant acme --state-at 2026-05-15T15:00:00Z --json
     """
-    selector, window = _selector(selected), Window(start, end)
     if ask is not None:
-        request = asking.told(
-            query_pb2.ReplayRequest(metadata_only=metadata_only),
-            selector,
-            window,
-            as_json,
-            known_at=known_at,
-            state_at=state_at,
-        )
-        found = asking.ask(asked, ask, "Replay", request)
-        asking.show(found, as_json, proven=found.proven)
+        message = query_pb2.ReplayRequest()
+        _asked_there(asked, ask, "Replay", message, sought, as_json, state_at=state_at)
         return
     told = answer(
         asked,
         lambda queries, reader: queries.replay(
             asked.tenant,
-            selector,
+            sought.selector,
             reader,
-            window=window,
-            known_at=known_at,
+            window=sought.window,
+            known_at=sought.known_at,
             state_at=state_at,
-            metadata_only=metadata_only,
+            metadata_only=sought.metadata_only,
         ),
     )
     if as_json:
         print_json(told.to_json())
     else:
         click.echo(render_timeline.replay(told, width()), nl=False)
-    if not told.story.proven:
-        raise click.exceptions.Exit(EXIT_FINDING)
+    _require_proven(told.story.proven)
 
 
 @click.command(short_help="Events by kind, time, vendor, model, tool or policy: metadata only.")
