@@ -1,4 +1,4 @@
-"""Reading a TOML file of which every key is known: shared by the documents that an operator writes.
+"""Reading a TOML file of which every key is known: the policy, roles, upstreams, a repository's declaration.
 
 A document is bounded in size, in the depth of its keys and in its numbers before it is looked at. What is wrong is one
 `Misconfigured` that names the place, what was expected and what was found.
@@ -18,6 +18,7 @@ SHOWN_CHARACTERS_MAX = 80
 KEY_PARTS_MAX = 8
 # What may be a key: the reader takes a time that grows with the square of a key's parts.
 _MAYBE_KEY = re.compile(r"[\w\"'.\t -]+")
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def load_toml(data: bytes, where: str, bytes_max: int) -> dict[str, Any]:
@@ -51,10 +52,17 @@ class StrictReader:
         prefix = f"{at}." if at else ""
         for key in tree:
             if key not in required | optional:
+                # A key in quotes may hold anything, and messages go to terminals.
+                key = key if _BARE_KEY.fullmatch(key) else repr(key)
                 known = ", ".join(sorted(required | optional))
                 raise Misconfigured(f"{self.where}: {prefix}{key}: is unknown; expected one of {known}")
         for key in sorted(required - tree.keys()):
             raise Misconfigured(f"{self.where}: {prefix}{key}: is missing")
+
+    def format(self, value: Any, known: int) -> None:
+        """The one format that there is."""
+        if value is True or value != known:
+            raise self.wrong("format", f"{known}, the only one this build knows", value)
 
     def table(self, value: Any, at: str) -> dict[str, Any]:
         """A table."""

@@ -46,14 +46,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from ledger.changes.patterns import check_pattern, check_template
-from ledger.changes.structured import read_document
-from ledger.errors import Misconfigured, Rejected
-from ledger.record.names import name as payload_name
+from ledger.changes.structured import DOCUMENT_BYTES_MAX
+from ledger.errors import Misconfigured
+from ledger.strict_toml import StrictReader, load_toml
 from ledger.tenants import check_tenant_name
 from ledger.v1 import event_pb2 as pb
 
@@ -142,88 +142,78 @@ DEFAULT = Declaration(
 
 def parse_declaration(data: bytes, path: str) -> Declaration:
     """The declaration in a file's bytes. `Misconfigured`, beginning with the path, when it is not one."""
-    try:
-        tree = read_document(data, path, is_json=False)
-    except Rejected as error:
-        raise Misconfigured(error.reason) from None
-    return _Reader(path).declaration(tree)
+    return _Reader(path).declaration(load_toml(data, path, DOCUMENT_BYTES_MAX))
 
 
-class _Reader:
-    """Reads one document; `where` leads every message."""
-
-    def __init__(self, where: str) -> None:
-        self._where = where
+class _Reader(StrictReader):
+    """Reads one document."""
 
     def declaration(self, tree: dict[str, Any]) -> Declaration:
-        self._keys(
+        self.keys(
             tree, {"format"}, {"repository", "tenants", "owner", "artifacts", "gate", "evaluations", "people"}, ""
         )
-        if tree["format"] is True or tree["format"] != FORMAT:
-            raise self._wrong("format", f"{FORMAT}, the only one this build knows", tree["format"])
+        self.format(tree["format"], FORMAT)
         owner = self._name(tree.get("owner", ""), "owner")
         sources = self._tables(tree, "artifacts", lambda table, at: self._source(table, at, owner))
         thresholds = self._tables(tree, "evaluations", self._threshold)
         return Declaration(
             sources or DEFAULT.sources,
-            self._rules(self._table(tree.get("gate", {}), "gate"), thresholds),
+            self._rules(self.table(tree.get("gate", {}), "gate"), thresholds),
             self._tables(tree, "people", self._person),
             self._name(tree.get("repository", ""), "repository"),
             self._list(tree, "", "tenants", self._tenant),
             owner,
-            self._where,
+            self.where,
         )
 
     def _source(self, table: dict[str, Any], at: str, owner: str) -> Source:
         shared = {"owner", "media_type"}
         if "files" in table:
-            self._keys(table, {"kind", "files"}, {"exclude", "id", *shared}, at)
+            self.keys(table, {"kind", "files"}, {"exclude", "id", *shared}, at)
         else:
-            self._keys(table, {"kind", "file", "keys"}, {"vendor", *shared}, at)
-        kind = self._one_of(table["kind"], f"{at}.kind", KINDS)
+            self.keys(table, {"kind", "file", "keys"}, {"vendor", *shared}, at)
+        kind = self.one_of(table["kind"], f"{at}.kind", KINDS)
         if "vendor" in table and kind != "model":
-            raise Misconfigured(f"{self._where}: {at}.vendor: is for models only")
+            raise Misconfigured(f"{self.where}: {at}.vendor: is for models only")
         source = Source(
             kind,
             self._list(table, at, "files", self._pattern),
             self._list(table, at, "exclude", self._pattern),
-            self._text(table.get("id", "{path}"), f"{at}.id", check_template),
-            self._text(table["file"], f"{at}.file", check_pattern) if "file" in table else "",
-            self._text(table["keys"], f"{at}.keys", _check_keys) if "keys" in table else "",
+            self._checked(table.get("id", "{path}"), f"{at}.id", check_template),
+            self._checked(table["file"], f"{at}.file", check_pattern) if "file" in table else "",
+            self._checked(table["keys"], f"{at}.keys", _check_keys) if "keys" in table else "",
             self._name(table.get("vendor", ""), f"{at}.vendor"),
             self._name(table.get("media_type", ""), f"{at}.media_type"),
             self._name(table.get("owner", owner), f"{at}.owner"),
         )
         if not source.files and not source.file.endswith((".toml", ".json")):
-            raise self._wrong(f"{at}.file", "a file that ends in .toml or .json", source.file)
+            raise self.wrong(f"{at}.file", "a file that ends in .toml or .json", source.file)
         if not source.files and ("*" in source.file or "?" in source.file):
-            raise self._wrong(f"{at}.file", "one file, without wildcards", source.file)
+            raise self.wrong(f"{at}.file", "one file, without wildcards", source.file)
         return source
 
     def _rules(self, table: dict[str, Any], thresholds: tuple[Threshold, ...]) -> Rules:
-        self._keys(table, set(), {"reviewers_min", "evaluated", "signed_commits"}, "gate")
-        reviewers_min = table.get("reviewers_min", 1)
-        if type(reviewers_min) is not int or not 1 <= reviewers_min <= REVIEWERS_MAX:
-            raise self._wrong("gate.reviewers_min", f"a number from 1 to {REVIEWERS_MAX}", reviewers_min)
+        self.keys(table, set(), {"reviewers_min", "evaluated", "signed_commits"}, "gate")
+        reviewers_min = self.number(table.get("reviewers_min", 1), "gate.reviewers_min", 1, REVIEWERS_MAX)
         signed = table.get("signed_commits", False)
         if not isinstance(signed, bool):
-            raise self._wrong("gate.signed_commits", "true or false", signed)
+            raise self.wrong("gate.signed_commits", "true or false", signed)
         evaluated = Rules().evaluated
         if "evaluated" in table:
             evaluated = frozenset(self._list(table, "gate", "evaluated", self._kind))
         return Rules(reviewers_min, evaluated, signed, thresholds)
 
     def _threshold(self, table: dict[str, Any], at: str) -> Threshold:
-        self._keys(table, {"suite", "metric"}, {"at_least", "at_most", "kinds", "artifacts", "dataset_sha256"}, at)
+        self.keys(table, {"suite", "metric"}, {"at_least", "at_most", "kinds", "artifacts", "dataset_sha256"}, at)
         if ("at_least" in table) == ("at_most" in table):
-            raise Misconfigured(f"{self._where}: {at}: expected at_least or at_most, one of them")
+            raise Misconfigured(f"{self.where}: {at}: expected at_least or at_most, one of them")
         direction = "at_least" if "at_least" in table else "at_most"
         limit = table[direction]
         if type(limit) not in (int, float) or not math.isfinite(limit):
-            raise self._wrong(f"{at}.{direction}", "a finite number", limit)
+            raise self.wrong(f"{at}.{direction}", "a finite number", limit)
         dataset = table.get("dataset_sha256")
         if dataset is not None and not (isinstance(dataset, str) and _SHA256.fullmatch(dataset)):
-            raise self._wrong(f"{at}.dataset_sha256", "64 lower-case hex digits", dataset)
+            raise self.wrong(f"{at}.dataset_sha256", "64 lower-case hex digits", dataset)
         return Threshold(
             self._required_name(table["suite"], f"{at}.suite"),
             self._required_name(table["metric"], f"{at}.metric"),
@@ -235,10 +225,10 @@ class _Reader:
         )
 
     def _person(self, table: dict[str, Any], at: str) -> DeclaredPerson:
-        self._keys(table, {"name"}, {"emails", "github"}, at)
+        self.keys(table, {"name"}, {"emails", "github"}, at)
         name = self._required_name(table["name"], f"{at}.name")
         if "," in name:
-            raise self._wrong(f"{at}.name", "a name without a comma", name)
+            raise self.wrong(f"{at}.name", "a name without a comma", name)
         return DeclaredPerson(
             name,
             self._list(table, at, "emails", self._required_name),
@@ -248,73 +238,38 @@ class _Reader:
     def _tables(self, tree: dict[str, Any], key: str, read: Callable[[dict[str, Any], str], Any]) -> tuple[Any, ...]:
         values = tree.get(key, [])
         if not isinstance(values, list) or len(values) > ENTRIES_MAX:
-            raise self._wrong(key, f"at most {ENTRIES_MAX} tables [[{key}]]", values)
-        return tuple(read(self._table(each, f"{key}[{i}]"), f"{key}[{i}]") for i, each in enumerate(values))
+            raise self.wrong(key, f"at most {ENTRIES_MAX} tables [[{key}]]", values)
+        return tuple(read(self.table(each, f"{key}[{i}]"), f"{key}[{i}]") for i, each in enumerate(values))
 
     def _list(self, table: dict[str, Any], at: str, key: str, read: Callable[[Any, str], str]) -> tuple[str, ...]:
         values, here = table.get(key, []), f"{at}.{key}" if at else key
         if not isinstance(values, list) or (key in table and not values and key != "evaluated"):
-            raise self._wrong(here, "a list of one or more; leave it out for none", values)
+            raise self.wrong(here, "a list of one or more; leave it out for none", values)
         return tuple(read(each, f"{here}[{i}]") for i, each in enumerate(values))
 
     def _pattern(self, value: Any, at: str) -> str:
-        return self._text(value, at, check_pattern)
+        return self._checked(value, at, check_pattern)
 
     def _kind(self, value: Any, at: str) -> str:
-        return self._one_of(value, at, KINDS)
+        return self.one_of(value, at, KINDS)
 
     def _tenant(self, value: Any, at: str) -> str:
-        return self._text(value, at, check_tenant_name)
+        return self._checked(value, at, check_tenant_name)
 
     def _required_name(self, value: Any, at: str) -> str:
-        if value == "":
-            raise self._wrong(at, "a name", value)
-        return self._name(value, at)
+        return self.text(value, at, "a name")
 
     def _name(self, value: Any, at: str) -> str:
-        if not isinstance(value, str):
-            raise self._wrong(at, "a name", value)
-        try:
-            payload_name(value, at)
-        except Rejected as error:
-            raise Misconfigured(f"{self._where}: {at}: {error.reason}") from None
-        return value
+        return "" if value == "" else self._required_name(value, at)
 
-    def _text(self, value: Any, at: str, check: Callable[[str], object]) -> str:
+    def _checked(self, value: Any, at: str, check: Callable[[str], object]) -> str:
         if not isinstance(value, str):
-            raise self._wrong(at, "text", value)
+            raise self.wrong(at, "text", value)
         try:
             check(value)
         except Misconfigured as error:
-            raise Misconfigured(f"{self._where}: {at}: {error}") from None
+            raise Misconfigured(f"{self.where}: {at}: {error}") from None
         return value
-
-    def _one_of(self, value: Any, at: str, known: Collection[str]) -> str:
-        if not isinstance(value, str) or value not in known:
-            raise self._wrong(at, f"one of {', '.join(known)}", value)
-        return value
-
-    def _table(self, value: Any, at: str) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            raise self._wrong(at, "a table", value)
-        return value
-
-    def _keys(self, tree: dict[str, Any], required: set[str], optional: set[str], at: str) -> None:
-        prefix = f"{at}." if at else ""
-        for key in tree:
-            if key not in required | optional:
-                known = ", ".join(sorted(required | optional))
-                raise Misconfigured(f"{self._where}: {prefix}{key!a}: is unknown; expected one of {known}")
-        for key in sorted(required - tree.keys()):
-            raise Misconfigured(f"{self._where}: {prefix}{key}: is missing")
-
-    def _wrong(self, at: str, expected: str, found: Any) -> Misconfigured:
-        return Misconfigured(f"{self._where}: {at}: expected {expected}, got {_shown(found)}")
-
-
-def _shown(found: Any) -> str:
-    shown = ascii(found)
-    return shown if len(shown) <= 80 else f"{shown[:80]}..."
 
 
 def _check_keys(keys: str) -> None:

@@ -140,8 +140,7 @@ class _Reader(StrictReader):
 
     def roles(self, tree: dict[str, Any], digest: bytes) -> Roles:
         self.keys(tree, {"format", "version"}, {"revoked", "issuers", "grants"}, "")
-        if tree["format"] is True or tree["format"] != FORMAT:
-            raise self.wrong("format", f"{FORMAT}, the only one this build knows", tree["format"])
+        self.format(tree["format"], FORMAT)
         issuers = {
             self.match(name, f"issuers.{name}", _NAME): self._issuer(name, table)
             for name, table in self.table(tree.get("issuers", {}), "issuers").items()

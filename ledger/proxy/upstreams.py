@@ -25,15 +25,14 @@ Relative paths are relative to the file. What is wrong is one `Misconfigured` th
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 from urllib.parse import SplitResult, urlsplit
 
 from ledger.client.options import is_local
-from ledger.errors import Misconfigured, Rejected
-from ledger.record.names import required
+from ledger.errors import Misconfigured
+from ledger.strict_toml import StrictReader, load_toml
 from ledger.vendors.errors import Kind
 
 UnknownPaths = Literal["refuse", "read", "pass"]
@@ -96,54 +95,45 @@ def read_upstreams(path: Path) -> dict[str, Upstream]:
 
 def parse_upstreams(data: bytes, folder: Path, where: str = "upstreams") -> dict[str, Upstream]:
     """The endpoints in a file's bytes."""
-    if len(data) > FILE_BYTES_MAX:
-        raise Misconfigured(f"{where}: expected at most {FILE_BYTES_MAX} bytes")
-    try:
-        tree = tomllib.loads(data.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise Misconfigured(f"{where}: expected TOML in UTF-8: {error}") from None
-    return _Reader(where, folder).upstreams(tree)
+    return _Reader(where, folder).upstreams(load_toml(data, where, FILE_BYTES_MAX))
 
 
-class _Reader:
-    """Reads one file; `where` begins every message."""
+class _Reader(StrictReader):
+    """Reads one file. Relative paths in it are relative to `folder`."""
 
     def __init__(self, where: str, folder: Path) -> None:
-        self._where = where
+        super().__init__(where)
         self._folder = folder
 
     def upstreams(self, tree: dict[str, Any]) -> dict[str, Upstream]:
-        self._keys(tree, {"format", "upstreams"}, set(), "")
-        if tree["format"] is True or tree["format"] != FORMAT:
-            raise self._wrong("format", f"{FORMAT}, the only one this build knows", tree["format"])
+        self.keys(tree, {"format", "upstreams"}, set(), "")
+        self.format(tree["format"], FORMAT)
         listed = tree["upstreams"]
         if not isinstance(listed, list) or not 1 <= len(listed) <= UPSTREAMS_MAX:
-            raise self._wrong("upstreams", f"1 to {UPSTREAMS_MAX} tables [[upstreams]]", type(listed).__name__)
+            raise self.wrong("upstreams", f"1 to {UPSTREAMS_MAX} tables [[upstreams]]", type(listed).__name__)
         found: dict[str, Upstream] = {}
         for at, each in enumerate(listed):
             upstream = self._upstream(each, f"upstreams[{at}]")
             if upstream.name in found:
-                raise self._wrong(f"upstreams[{at}].name", "a name of its own", upstream.name)
+                raise self.wrong(f"upstreams[{at}].name", "a name of its own", upstream.name)
             found[upstream.name] = upstream
         return found
 
     def _upstream(self, value: Any, at: str) -> Upstream:
-        if not isinstance(value, dict):
-            raise self._wrong(at, "a table", value)
-        self._keys(value, {"name", "kind", "url"}, {"vendor", "region", "unknown_paths", "ca", "profile"}, at)
-        kind: Kind = self._one_of(value["kind"], KINDS, f"{at}.kind")
-        name = value["name"]
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
-            raise self._wrong(f"{at}.name", f"text that matches {_NAME.pattern}", name)
+        value = self.table(value, at)
+        self.keys(value, {"name", "kind", "url"}, {"vendor", "region", "unknown_paths", "ca", "profile"}, at)
+        kind = cast(Kind, self.one_of(value["kind"], f"{at}.kind", KINDS))
+        name = self.match(value["name"], f"{at}.name", _NAME)
         region = self._name(value.get("region", ""), f"{at}.region")
         if kind == "bedrock" and not region:
-            raise Misconfigured(f"{self._where}: {at}.region: is missing; requests to Bedrock are signed for it")
+            raise Misconfigured(f"{self.where}: {at}.region: is missing; requests to Bedrock are signed for it")
         if kind != "bedrock" and "profile" in value:
-            raise self._wrong(f"{at}.profile", "no such key for this kind, only for bedrock", value["profile"])
+            raise self.wrong(f"{at}.profile", "no such key for this kind, only for bedrock", value["profile"])
         ca = self._name(value.get("ca", ""), f"{at}.ca")
         unknown: UnknownPaths | None = None
         if "unknown_paths" in value:
-            unknown = self._one_of(value["unknown_paths"], get_args(UnknownPaths), f"{at}.unknown_paths")
+            said = self.one_of(value["unknown_paths"], f"{at}.unknown_paths", get_args(UnknownPaths))
+            unknown = cast(UnknownPaths, said)
         base = self._base(value["url"], f"{at}.url")
         return Upstream(
             name=name,
@@ -159,37 +149,18 @@ class _Reader:
 
     def _base(self, value: Any, at: str) -> str:
         if not isinstance(value, str):
-            raise self._wrong(at, "an address", value)
-        parts: SplitResult = urlsplit(value)
-        if parts.scheme not in ("https", "http") or not parts.hostname or parts.query or parts.fragment or "@" in value:
-            raise self._wrong(at, "https://HOST, a port and a path where needed, and nothing else", value)
+            raise self.wrong(at, "an address", value)
+        expected = "https://HOST, a port and a path where needed, and nothing else"
+        try:
+            parts: SplitResult = urlsplit(value)
+            has_host = bool(parts.hostname) and parts.port != 0
+        except ValueError:  # brackets that do not close, a port that is none
+            raise self.wrong(at, expected, value) from None
+        if parts.scheme not in ("https", "http") or not has_host or parts.query or parts.fragment or "@" in value:
+            raise self.wrong(at, expected, value)
         if parts.scheme == "http" and not is_local(parts.netloc):
-            raise self._wrong(at, "https; in clear only to this machine itself", value)
+            raise self.wrong(at, "https; in clear only to this machine itself", value)
         return value.rstrip("/")
 
-    def _one_of(self, value: Any, known: Any, at: str) -> Any:
-        if value not in known:
-            raise self._wrong(at, f"one of {', '.join(known)}", value)
-        return value
-
     def _name(self, value: Any, at: str) -> str:
-        if value == "":
-            return ""
-        if not isinstance(value, str):
-            raise self._wrong(at, "text", value)
-        try:
-            return required(value, at)
-        except Rejected as error:
-            raise Misconfigured(f"{self._where}: {error}") from None
-
-    def _keys(self, tree: dict[str, Any], needed: set[str], optional: set[str], at: str) -> None:
-        prefix = f"{at}." if at else ""
-        for key in tree:
-            if key not in needed | optional:
-                known = ", ".join(sorted(needed | optional))
-                raise Misconfigured(f"{self._where}: {prefix}{key}: is unknown; expected one of {known}")
-        for key in sorted(needed - tree.keys()):
-            raise Misconfigured(f"{self._where}: {prefix}{key}: is missing")
-
-    def _wrong(self, at: str, expected: str, found: Any) -> Misconfigured:
-        return Misconfigured(f"{self._where}: {at}: expected {expected}, got {found!r}")
+        return "" if value == "" else self.text(value, at)
