@@ -16,6 +16,7 @@
 | `verify`, `fsck`, `disclosure`, `disclosure_trust` | checking: all of it, its objects' names, one disclosed content |
 | `erasure`                 | erasing persons, ending months, holding both up                                         |
 | `export`, `deletion`, `final_statement` | a whole tenant taken away; removed; what is said of it then               |
+| `note_time`               | how a time stands in the notes that say so                                              |
 | `home`, `tenants`, `config` | a ledger's folder; tenants and their logs; settings                                   |
 | `strict_toml`, `watched_file` | an operator's files: read strictly, and again when they change                      |
 | `operations`              | what was done to the ledger itself, on its way into the log                             |

@@ -31,6 +31,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ledger.errors import IntegrityError
+from ledger.note_time import note_time, parse_note_time
 from ledger.tenants import log_origin
 from ledger.tlog.checkpoint import Checkpoint, parse_checkpoint_text, parse_decimal
 from ledger.tlog.note import (
@@ -46,7 +47,6 @@ from ledger.tlog.note import (
 from ledger.trust import TrustedKeys
 
 STATEMENT_BYTES_MAX = 1_000_000
-_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}\+00:00")
 _HEX = re.compile(r"[0-9a-f]{32}")
 
 
@@ -88,15 +88,15 @@ class FinalStatement:
             *(f"approved by {each}" for each in self.approvers),
             f"legal ground {self.legal_ground}",
             f"reason {self.reason}",
-            f"closed {_time_text(self.closed_at_ms)}",
-            f"keys destroyed {_time_text(self.destroyed_at_ms)}",
+            f"closed {note_time(self.closed_at_ms)}",
+            f"keys destroyed {note_time(self.destroyed_at_ms)}",
             *(f"destroyed {count} {what}" for what, count in self.destroyed),
         ]
         for log in self.logs:
             lines.append(f"log {log.origin} {log.size} {encode_base64(log.root)}")
             lines.append(f"checkpoint {encode_base64(log.checkpoint.encode())}")
         lines += [f"remains {each}" for each in self.remains]
-        lines.append(f"signed {_time_text(self.signed_at_ms)}")
+        lines.append(f"signed {note_time(self.signed_at_ms)}")
         return "".join(f"{line}\n" for line in lines)
 
     def log(self, log_id: bytes) -> FinalLog | None:
@@ -146,12 +146,12 @@ def read_final_statement(note: str | bytes) -> FinalStatement:
         approvers=tuple(lines.take_all("approved by ")),
         legal_ground=lines.take("legal ground "),
         reason=lines.take("reason "),
-        closed_at_ms=_time(lines.take("closed ")),
-        destroyed_at_ms=_time(lines.take("keys destroyed ")),
+        closed_at_ms=_time(lines, "closed "),
+        destroyed_at_ms=_time(lines, "keys destroyed "),
         destroyed=tuple(_counted(each) for each in lines.take_all("destroyed ")),
         logs=tuple(_logs(lines)),
         remains=tuple(lines.take_all("remains ")),
-        signed_at_ms=_time(lines.take("signed ")),
+        signed_at_ms=_time(lines, "signed "),
     )
     if not statement.logs or statement.text() != text:
         raise NoteError("final statement: is not in its one form")
@@ -186,6 +186,10 @@ def _title(ledger: str) -> str:
     return f"{ledger}/final-statement/v1"
 
 
+def _time(lines: _Lines, prefix: str) -> int:
+    return parse_note_time(lines.take(prefix), "final statement")
+
+
 def _id(digits: str) -> bytes:
     if not _HEX.fullmatch(digits):
         raise NoteError("final statement: expected 32 hex digits as the deletion's id")
@@ -213,16 +217,3 @@ def _log(line: str, checkpoint: str) -> FinalLog:
     except UnicodeDecodeError:
         raise NoteError("final statement: a checkpoint in it is not text") from None
     return FinalLog(stated.origin, stated.size, stated.root, note)
-
-
-def _time_text(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1_000, UTC).isoformat(timespec="milliseconds")
-
-
-def _time(text: str) -> int:
-    try:
-        if _TIME.fullmatch(text):
-            return round(datetime.fromisoformat(text).timestamp() * 1_000)
-    except ValueError:
-        pass  # the month or hour does not exist; named below like any other wrong time
-    raise NoteError("final statement: expected times such as 2026-11-21T12:00:00.000+00:00")

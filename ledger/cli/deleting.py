@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from ledger.home import OpenKeys
 from ledger.keys.deletion_record import TenantDeletion
 from ledger.keys.destruction import Request
 from ledger.keys.holds import Holds
+from ledger.note_time import note_time
 from ledger.record.names import name
 from ledger.segments.objects import FileStore
 from ledger.tenants import SYSTEM, Tenant
@@ -157,12 +157,8 @@ def _row(done: TenantDeletion) -> dict[str, Any]:
         "tenant": done.tenant,
         "id": done.deletion_id.hex(),
         "phase": done.phase,
-        "closed": _at(done.closed_at_ms),
+        "closed": note_time(done.closed_at_ms),
         "keys_destroyed": dict(done.counts),
-        "keys_destroyed_at": _at(done.destroyed_at_ms or 0),
+        "keys_destroyed_at": note_time(done.destroyed_at_ms or 0),
         "statement": done.statement,
     }
-
-
-def _at(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1_000, UTC).isoformat(timespec="milliseconds")

@@ -28,6 +28,7 @@ from ledger.erasure.events import events_of
 from ledger.errors import IntegrityError
 from ledger.home import ledger_key_name
 from ledger.keys.destruction import Destruction
+from ledger.note_time import note_time, parse_note_time
 from ledger.tenants import Tenant
 from ledger.tlog.note import NoteError, NoteSigner, open_note, parse_note, sign_note
 from ledger.trust import TrustedKeys
@@ -52,8 +53,8 @@ def certificate_text(ledger_name: str, destruction: Destruction, tenant: Tenant)
     lines += [f"approved by {each}" for each in request.approvers]
     lines += [
         f"legal ground {request.legal_ground}",
-        f"marked {_at(destruction.marked_at_ms)}",
-        f"destroyed {_at(destruction.destroyed_at_ms)}",
+        f"marked {note_time(destruction.marked_at_ms)}",
+        f"destroyed {note_time(destruction.destroyed_at_ms)}",
         f"keys destroyed {destruction.keys_destroyed}",
         f"scopes destroyed {len(destruction.scope_ids)} {sha256(b''.join(destruction.scope_ids)).hexdigest()}",
         f"contents made unreadable {sum(destruction.counts.values())}",
@@ -81,14 +82,8 @@ def check_certificate(note: bytes, trust: TrustedKeys) -> str:
 
 def _destroyed_at(text: str) -> datetime:
     """When it says that keys were destroyed: the key that signed it must have been good then."""
-    for line in text.splitlines():
+    for line in text.split("\n"):
         if line.startswith("destroyed "):
-            try:
-                return datetime.fromisoformat(line.removeprefix("destroyed "))
-            except ValueError:
-                break
+            at_ms = parse_note_time(line.removeprefix("destroyed "), "certificate")
+            return datetime.fromtimestamp(at_ms / 1_000, UTC)
     raise NoteError("certificate: does not say when the keys were destroyed")
-
-
-def _at(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1_000, UTC).isoformat(timespec="milliseconds")

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ledger.errors import IntegrityError
+from ledger.note_time import note_time, parse_note_time
 from ledger.tlog.checkpoint import Checkpoint, parse_decimal
 from ledger.tlog.note import NoteError, NoteSigner, decode_base64, encode_base64, open_note, parse_note, sign_note
 from ledger.trust import TrustedKeys
@@ -27,7 +28,6 @@ from ledger.trust import TrustedKeys
 NAME = "MANIFEST"
 MANIFEST_BYTES_MAX = 64 * 1024 * 1024
 _FILE = re.compile(r"([0-9a-f]{64}) (0|[1-9][0-9]*) ([a-zA-Z0-9][a-zA-Z0-9._-]*(?:/[a-zA-Z0-9][a-zA-Z0-9._-]*)*)")
-_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}\+00:00")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +54,10 @@ class Manifest:
 
     def text(self) -> str:
         """The note's text."""
-        at = datetime.fromtimestamp(self.at_ms / 1_000, UTC).isoformat(timespec="milliseconds")
         lines = [
             f"{self.ledger}/export/v1",
             f"tenant {self.tenant}",
-            f"exported {at}",
+            f"exported {note_time(self.at_ms)}",
             f"requested by {self.requester}",
             *(f"log {each.origin} {each.size} {encode_base64(each.root)}" for each in self.logs),
             f"contents {self.contents} {self.contents_closed}",
@@ -101,7 +100,7 @@ def read_manifest(note: bytes | str) -> Manifest:
     manifest = Manifest(
         ledger=lines[0].removesuffix("/export/v1"),
         tenant=lines[1].removeprefix("tenant "),
-        at_ms=_time(lines[2].removeprefix("exported ")),
+        at_ms=parse_note_time(lines[2].removeprefix("exported "), "manifest"),
         requester=lines[3].removeprefix("requested by "),
         logs=tuple(_logs(middle)),
         contents=parse_decimal(opened, "manifest, contents"),
@@ -130,12 +129,3 @@ def _files(lines: list[str]) -> Iterator[ExportedFile]:
             if found is None:
                 raise NoteError("manifest: a line about a file is not one")
             yield ExportedFile(found[3], bytes.fromhex(found[1]), int(found[2]))
-
-
-def _time(text: str) -> int:
-    try:
-        if _TIME.fullmatch(text):
-            return round(datetime.fromisoformat(text).timestamp() * 1_000)
-    except ValueError:
-        pass  # the month or hour does not exist; named below like any other wrong time
-    raise NoteError("manifest: expected a time such as 2026-11-21T12:00:00.000+00:00")

@@ -85,6 +85,14 @@ def test_an_altered_or_foreign_one_is_refused() -> None:
         check_certificate(b"x" * 1_000_000, trust())
 
 
+@pytest.mark.parametrize("said", ["2026-09-21", "2026-09-21T14:13:50.000", "2026-13-21T14:13:50.000+00:00", "then"])
+def test_a_time_in_another_form_is_refused(said: str) -> None:
+    """A note may come from anybody: a time that cannot be compared with a key's range is none, and no crash."""
+    text = certificate_text(NAME, DONE, TENANT).replace("2026-09-21T14:13:50.000+00:00", said)
+    with pytest.raises(NoteError, match="certificate: expected a time such as"):
+        check_certificate(sign_certificate(text, SIGNER).encode(), trust())
+
+
 def test_nothing_unfinished_is_certified() -> None:
     """Before the event is durable there is no certificate."""
     with pytest.raises(IntegrityError, match="not finished"):
