@@ -1,11 +1,20 @@
-"""Tools that ran, as events that the ledger takes."""
+"""Tools that ran: read from answers, and as events that the ledger takes."""
 
 from __future__ import annotations
 
 from ledger.client.builders import request
 from ledger.record.translate import translate
 from ledger.v1 import event_pb2 as pb
-from ledger.vendors import Answered, Asked, ToolRan, answered_fields, asked_fields, results_seen, runs_at_vendor
+from ledger.vendors import (
+    FORMATS,
+    Answered,
+    Asked,
+    ToolRan,
+    answered_fields,
+    asked_fields,
+    results_seen,
+    runs_at_vendor,
+)
 
 STORY = {"session_id": "s-1", "user": "mia"}
 RAN = ToolRan("c1", "find_order", '{"order_id":"1001"}', [{"type": "text", "text": "on its way"}])
@@ -68,3 +77,33 @@ def test_words_that_no_name_can_hold_are_left_out() -> None:
     event = request(**asked_fields(Asked(model="gpt-4o", input="hi")), **answered_fields(answered))
     assert translate(event).body["model_requested"] == "gpt-4o"
     assert event.request.model_answered == event.request.finish_reason_raw == event.request.error_class == ""
+
+
+def test_tools_that_a_vendor_ran_itself() -> None:
+    """Searches and MCP calls in an answer are tools that ran at the vendor, with what they gave back."""
+    body = {
+        "id": "resp_1",
+        "status": "completed",
+        "output": [
+            {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"query": "weather"}},
+            {
+                "type": "mcp_call",
+                "id": "mcp_1",
+                "name": "refund",
+                "server_label": "shop",
+                "arguments": "{}",
+                "error": "denied",
+            },
+        ],
+    }
+    search, refund = FORMATS["openai.responses"].answered(body, "").tools_ran
+    assert (search.tool, search.outcome, search.at_vendor) == ("web_search", "ok", True)
+    assert (refund.tool, refund.outcome, refund.error_text, refund.destination) == ("refund", "error", "denied", "shop")
+    message = {
+        "content": [
+            {"type": "server_tool_use", "id": "srv_1", "name": "web_search", "input": {"query": "weather"}},
+            {"type": "web_search_tool_result", "tool_use_id": "srv_1", "content": [{"url": "https://example.org"}]},
+        ]
+    }
+    (search,) = FORMATS["anthropic.messages"].answered(message, "").tools_ran
+    assert (search.tool, search.outcome, search.at_vendor) == ("web_search", "ok", True)
