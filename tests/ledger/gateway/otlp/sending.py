@@ -24,6 +24,9 @@ HTTP = {"http_listen": "127.0.0.1:0"}
 FOR_TENANT = {"x-ledger-tenant": TENANT}
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 
+Sender = Any
+"""`over_grpc` or `over_http`."""
+
 
 def chat_span(number: int, trace: int = 1, **attributes: str) -> Span:
     """A call of a model, as an instrumentation describes it."""
@@ -114,6 +117,18 @@ async def over_http(
         after = info.retry_delay.ToMilliseconds()
         assert int(told["Retry-After"]) * 1_000 >= after
     return Answer(response.status, 0, status.message, after, told)
+
+
+async def posted(
+    gateway: Running, path: str, data: bytes, headers: dict[str, str], method: str = "POST"
+) -> tuple[int, bytes]:
+    """Status and body of an HTTP request."""
+    server = gateway.gateway.otlp_http
+    assert server is not None
+    async with aiohttp.ClientSession() as session:
+        url = f"http://{server.address}{path}"
+        async with session.request(method, url, data=data, headers={**FOR_TENANT, **headers}) as response:
+            return response.status, await response.read()
 
 
 def answered(code: str | int, answer: Any, signal: Signal, headers: dict[str, str] | None = None) -> Answer:

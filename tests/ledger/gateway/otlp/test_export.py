@@ -7,10 +7,7 @@ import gzip
 import json
 import os
 import zlib
-from collections.abc import AsyncIterator
-from typing import Any
 
-import aiohttp
 import grpc
 import pytest
 from google.protobuf.json_format import MessageToDict
@@ -25,32 +22,18 @@ from tests.ledger.gateway.otlp.sending import (
     FOR_TENANT,
     HTTP,
     JSON,
-    SENDERS,
     Answer,
+    Sender,
     chat_span,
     export,
     over_grpc,
     over_http,
     plain_span,
+    posted,
 )
 from tests.ledger.gateway.running import TENANT, Running, running
 from tests.ledger.gateway.test_faults import faulty
 from tests.ledger.gateway.test_server import fetched
-
-Sender = Any
-
-
-@pytest.fixture
-async def gateway(home: Home) -> AsyncIterator[Running]:
-    """A running gateway that serves OTLP over HTTP too."""
-    async with running(home, otlp=HTTP) as gateway:
-        yield gateway
-
-
-@pytest.fixture(params=SENDERS, ids=list(SENDERS))
-def send(request: pytest.FixtureRequest) -> Sender:
-    """Both transports, one after the other."""
-    return SENDERS[request.param]
 
 
 async def test_spans_become_events(gateway: Running, send: Sender) -> None:
@@ -196,19 +179,6 @@ async def test_json_is_taken(gateway: Running) -> None:
         chat_span(0).span_id,
         chat_span(1).span_id,
     ]
-
-
-async def posted(
-    gateway: Running, path: str, data: bytes, headers: dict[str, str], method: str = "POST"
-) -> tuple[int, bytes]:
-    """Status and body of an HTTP request."""
-
-    server = gateway.gateway.otlp_http
-    assert server is not None
-    async with aiohttp.ClientSession() as session:
-        url = f"http://{server.address}{path}"
-        async with session.request(method, url, data=data, headers={**FOR_TENANT, **headers}) as response:
-            return response.status, await response.read()
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "gzip of two members", "identity"])
