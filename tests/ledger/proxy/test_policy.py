@@ -16,7 +16,8 @@ from ledger.record.translate import translate
 from ledger.v1 import event_pb2 as pb
 from tests.ledger.client.gateway import ScriptedGateway, wait_until
 from tests.ledger.proxy.running import POLICY, Running, proxied
-from tests.ledger.proxy.test_clients import bedrock_client, held
+from tests.ledger.proxy.speaking import bedrock_client
+from tests.ledger.proxy.test_clients import held
 from tests.vendors import bedrock_api
 from tests.vendors.serving import Loopback
 from tests.vendors.turns import PLAIN
