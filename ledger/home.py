@@ -219,9 +219,17 @@ class Home:
         )
 
     def add_gateway(self, config: LedgerConfig, keys: OpenKeys, gateway_id: str) -> None:
-        """A signing key for another gateway, and verifiers told of it. `Misconfigured` when it has one."""
+        """A signing key for another gateway, and verifiers told of it. `Misconfigured` when it has one.
+
+        Killed between the two it is to be called again: a key that nobody was told of is told then.
+        """
         GatewayConfig(gateway_id=gateway_id)
-        keys.store.create_signing_key("gateway", gateway_key_name(config.ledger.name, gateway_id))
+        name = gateway_key_name(config.ledger.name, gateway_id)
+        try:
+            keys.store.create_signing_key("gateway", name)
+        except Misconfigured:
+            if any(key.name == name for key in TrustedKeys.load(config.ledger.trust).for_role("gateway")):
+                raise
         self.write_trust(config, keys)
 
     def _claim(self) -> bool:

@@ -27,9 +27,9 @@ DAY_S = 86_400
 PAGES_LEFT = "note: somebody was reading; older pages of the key store go with its next checkpoint"
 
 
-@click.group(short_help="List keys, rotate them, make them in a token.")
+@click.group(short_help="List keys, rotate them, make them for a gateway or in a token.")
 def keys() -> None:
-    """List keys, rotate them, make them in a token. docs/KEYS.md says which key is for what."""
+    """List keys, rotate them, make them for a gateway or in a token. docs/KEYS.md says which key is for what."""
 
 
 @keys.command(name="list")
@@ -207,6 +207,37 @@ def signing(
     click.echo(f"  the key before it is good until {told['earlier_until']}")
     for generation in done.destroyed:
         click.echo(f"  the secret of generation {generation} is destroyed, its range was over")
+    click.echo(f"give verifiers the new {config.ledger.trust.name}")
+
+
+@keys.command()
+@home_option
+@click.argument("gateway_id")
+@requester_option
+@json_option
+def add_gateway(home: Path, gateway_id: str, requester: str, as_json: bool) -> None:
+    """Make the signing key of another gateway, and tell the trust file.
+
+    It is for the gateway whose configuration says `gateway_id = GATEWAY_ID`. Give verifiers the new trust file.
+
+    \b
+    Example:
+      audit-ledger keys add-gateway gw-2
+    """
+    opened = open_home(home)
+    config = opened.config()
+    with opened.keys(config) as found:
+        opened.add_gateway(config, found, gateway_id)
+        name = gateway_key_name(config.ledger.name, gateway_id)
+        verifier_key = str(VerifierKey(name, found.store.signing_key("gateway", name).public_key))
+        Operations(found.database).note(
+            ORG, "configuration", "gateways", requester, Outcome(f"gateway {gateway_id} added", 1)
+        )
+    if as_json:
+        print_json({"gateway_id": gateway_id, "name": name, "verifier_key": verifier_key})
+        return
+    click.echo(f"gateway {gateway_id}: signs as {name}")
+    click.echo(f"  verifier key {verifier_key}")
     click.echo(f"give verifiers the new {config.ledger.trust.name}")
 
 

@@ -196,6 +196,16 @@ def test_another_gateway_gets_a_key(tmp_path: Path) -> None:
     assert gateway_key_name(NAME, "gw-2") in {key.name for key in TrustedKeys.load(config.ledger.trust).keys}
 
 
+def test_a_gateways_key_that_nobody_was_told_of_is_told(tmp_path: Path) -> None:
+    """Killed after the key was made and before the trust file was written, adding the gateway again goes on."""
+    home = Home.create(tmp_path / "home", name=NAME)
+    config = home.config(environment={})
+    with home.keys(config) as keys:
+        made = keys.store.create_signing_key("gateway", gateway_key_name(NAME, "gw-2"))
+        home.add_gateway(config, keys, "gw-2")
+    assert made.public_key in {key.public_key for key in TrustedKeys.load(config.ledger.trust).keys}
+
+
 def test_the_environment_of_the_process_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without another mapping the process's own environment is read."""
     home = Home.create(tmp_path / "home", name=NAME)

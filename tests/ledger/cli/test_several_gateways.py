@@ -16,7 +16,6 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from ledger.home import Home
 from ledger.v1 import event_pb2, ingest_pb2
 from tests.kafka.broker import kafka
 from tests.ledger.cli.events import event, line
@@ -51,10 +50,7 @@ def machines(tmp_path: Path, kafka: str, postgresql: Server) -> Iterator[Machine
     )
     assert not list(first.home.rglob("*.sqlite"))
     first.good("tenant", "add", TENANT)
-    home = Home.open(first.home)
-    config = home.config(environment={})
-    with home.keys(config) as keys:
-        home.add_gateway(config, keys, "gw-2")
+    first.good("keys", "add-gateway", "gw-2")
     second = Cli(tmp_path / "second", {"AUDIT_LEDGER_GATEWAY_GATEWAY_ID": "gw-2"})
     shutil.copytree(first.home, second.home, ignore=shutil.ignore_patterns("segments", "derived"))
     yield Machines(first, second)
