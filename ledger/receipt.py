@@ -33,9 +33,6 @@ ENTRY = np.dtype(
 )
 """One entry as numpy sees it; `ENTRY.itemsize` is 120."""
 
-SEALING_DELAY_MS = 24 * 3600 * 1000
-"""Default for the time after which an unsealed event may be called missing."""
-
 
 @dataclass(frozen=True, slots=True)
 class ReceiptEntry:

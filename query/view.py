@@ -34,7 +34,6 @@ class Snapshot:
 
     logs: Mapping[bytes, LogView]
     rounds: tuple[int, ...]
-    last_rounds: tuple[bytes, ...]
     _sealed_at_us: tuple[array[int], ...]
 
     def log(self, log_id: bytes, partition: int) -> LogView:
@@ -47,10 +46,6 @@ class Snapshot:
                 f"log {log_id.hex()}: sealed in partition {found.partition}, expected in partition {partition}"
             )
         return found
-
-    def logs_of(self, partition: int) -> list[LogView]:
-        """The logs of a partition that hold something, by log id."""
-        return sorted((log for log in self.logs.values() if log.partition == partition), key=lambda log: log.log_id)
 
     def sealed_at_us(self, log: LogView, index: int) -> int:
         """When this row was sealed, Unix microseconds, by its signed round."""
@@ -89,7 +84,6 @@ class LedgerView:
                 self._snapshot = Snapshot(
                     dict(self._logs),
                     tuple(after),
-                    tuple(state.previous for state in self._states),
                     tuple(self._sealed_at_us),
                 )
             return self._snapshot

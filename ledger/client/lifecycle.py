@@ -20,8 +20,6 @@ from ledger.client.notices import LOGGER
 if TYPE_CHECKING:
     from ledger.client.sync import Client
 
-EXIT_TIMEOUT_MAX_S = 600.0
-
 _clients: dict[int, Client] = {}
 """Open clients. One that the program forgot without closing it goes on, and is closed at the end."""
 _kept: list[object] = []

@@ -12,7 +12,6 @@ import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal, TypedDict
 
 import grpc
@@ -181,11 +180,6 @@ class Options:
             deadline_s=self.deadline_s,
             drop_oldest=self.drop == "oldest",
         )
-
-    @property
-    def spool_path(self) -> Path | None:
-        """The spool's folder."""
-        return None if self.spool_dir is None else Path(self.spool_dir)
 
 
 _YEAR_S = 366 * 86_400

@@ -42,9 +42,6 @@ _DROPPED = _tag(Producer.DESCRIPTOR.fields_by_name["dropped_count"].number, VARI
 _TENANT = _tag(PublishRequest.DESCRIPTOR.fields_by_name["tenant"].number, LENGTH_DELIMITED)
 _EVENTS = _tag(PublishRequest.DESCRIPTOR.fields_by_name["events"].number, LENGTH_DELIMITED)
 
-FRAMING_BYTES = 8
-"""At most what a request adds to each event: a tag and a length below 2^49."""
-
 
 class Stamp:
     """Writes one boot's producer group. The group around sequence and dropped count never changes: it is made once."""

@@ -97,8 +97,3 @@ _RIGHTS: dict[Role, dict[Call, Right]] = {
 def right(role: Role, call: Call) -> Right:
     """What a grant of this role gives of this call, for its own tenants."""
     return _RIGHTS[role].get(call, "denied")
-
-
-def has_contents(role: Role) -> bool:
-    """Whether a role can open contents at all."""
-    return any(each in ("case", "sample") for each in _RIGHTS[role].values())

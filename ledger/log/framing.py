@@ -34,11 +34,6 @@ def kind_of(record: Record) -> bytes:
     return _header(record, KIND)
 
 
-def epoch_of(record: Record) -> bytes:
-    """The incarnation the record was written under; empty where it says none."""
-    return _header(record, EPOCH)
-
-
 def _header(record: Record, name: str) -> bytes:
     found = [value for key, value in record.headers if key == name]
     return found[0] if len(found) == 1 else b""

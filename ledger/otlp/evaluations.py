@@ -27,7 +27,6 @@ RESULT = "gen_ai.evaluation.result"
 NAMES = ("gen_ai.evaluation.name", "name", "evaluation.name")
 UNNAMED = "evaluation"
 _FAMILY = "evaluations."
-EVALUATIONS_MAX = 64
 
 
 def evaluations_of(record: Record) -> Iterator[tuple[int, Mapping[str, Value]]]:

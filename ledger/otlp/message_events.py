@@ -23,7 +23,6 @@ INPUT_EVENTS = {
     "gen_ai.tool.message": "tool",
 }
 CHOICE = "gen_ai.choice"
-MESSAGE_EVENTS = frozenset((*INPUT_EVENTS, CHOICE))
 _NOT_CONTENT = frozenset({"gen_ai.system", "gen_ai.provider.name", "event.name"})
 _DEPTH_MAX = 64
 

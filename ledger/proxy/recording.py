@@ -17,7 +17,6 @@ import pickle
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -79,21 +78,6 @@ class ProcessWorker:
             self._process.wait()
             return False
         return True
-
-
-class ThreadWorker:
-    """A recorder in a thread of this process, for tests."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        from ledger.proxy.recorder_process import record
-
-        self._thread = threading.Thread(target=record, args=(connection,), name="proxy-recorder", daemon=True)
-        self._thread.start()
-
-    def wait(self, timeout_s: float) -> bool:
-        """Whether it ended in time."""
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive()
 
 
 class Tape:

@@ -45,11 +45,6 @@ class EventStreamReader:
         self._bytes_max = bytes_max
         self._held = bytearray()
 
-    @property
-    def is_between(self) -> bool:
-        """Whether no message has begun that has not ended."""
-        return not self._held
-
     def feed(self, piece: bytes) -> Iterator[Message]:
         """The messages that end in this piece. `BrokenStream` when a checksum does not hold."""
         self._held += piece
@@ -96,15 +91,3 @@ def _headers(data: bytes) -> dict[str, str]:
     if at != len(data):
         raise BrokenStream("the headers of a message are longer than they say")
     return found
-
-
-def message_bytes(headers: dict[str, str], payload: bytes) -> bytes:
-    """A message as it stands on the wire; what `EventStreamReader` reads."""
-    lines = b"".join(
-        bytes([len(name)]) + name + bytes([_STRING]) + struct.pack(">H", len(value)) + value
-        for name, value in ((each.encode(), headers[each].encode()) for each in headers)
-    )
-    total = _OVERHEAD_BYTES + len(lines) + len(payload)
-    lengths = struct.pack(">II", total, len(lines))
-    head = lengths + _CRC.pack(zlib.crc32(lengths)) + lines + payload
-    return head + _CRC.pack(zlib.crc32(head))

@@ -132,11 +132,6 @@ class AnswerReader:
             self._bytes_left = stream_bytes_max
 
     @property
-    def is_streamed(self) -> bool:
-        """Whether the answer comes as a stream of values."""
-        return self._frames is not None
-
-    @property
     def unreadable(self) -> bool:
         """Whether its encoding is one that can't be read here."""
         return self._open is None

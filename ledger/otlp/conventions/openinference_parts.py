@@ -15,7 +15,6 @@ from ledger.otlp.values import Value, text_of
 _RETRIEVED = ("retrieval.documents.", "reranker.output_documents.")
 _TO_RERANK, _QUERY = "reranker.input_documents.", "reranker.query"
 _EMBEDDINGS = "embedding.embeddings."
-_VECTOR = "embedding.vector"
 
 
 def add_retrieved(record: Record, found: Found) -> None:

@@ -13,7 +13,7 @@ import grpc
 from ledger.gateway.sealed import SealedView
 from ledger.gateway.server import Gateway
 from ledger.home import Home
-from ledger.log.framing import EVENT_KIND, RECEIPT_KIND, epoch_of, kind_of
+from ledger.log.framing import EPOCH, EVENT_KIND, RECEIPT_KIND, kind_of
 from ledger.log.interface import EventLog, StoredRecord
 from ledger.receipt import RECEIPT, Receipt
 from ledger.record.payload import decode_event_record, decode_payload
@@ -135,7 +135,8 @@ def _covered(
     assert log.partition == partition
     for index, stored in enumerate(events):
         record = stored.record
-        assert (kind_of(record), record.key, epoch_of(record)) == (EVENT_KIND, log.log_id, receipt.incarnation)
+        assert (kind_of(record), record.key) == (EVENT_KIND, log.log_id)
+        assert dict(record.headers)[EPOCH] == receipt.incarnation
         payload_bytes, _ = decode_event_record(record.value)
         payload = decode_payload(payload_bytes)
         entry = receipt.entry(index)

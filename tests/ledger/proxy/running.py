@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from ledger.config import ProxyConfig
-from ledger.proxy.recording import ThreadWorker
+from ledger.proxy.recorder_process import record
 from ledger.proxy.server import Listening, run_proxy
 from ledger.v1 import event_pb2 as pb
 from tests.ledger.client.gateway import ScriptedGateway, wait_until
@@ -99,6 +100,19 @@ class Running:
     def write_policy(self, text: str) -> None:
         """Changes the policy's file."""
         (self.folder / "policy.toml").write_text(text)
+
+
+class ThreadWorker:
+    """A recorder in a thread of this process."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._thread = threading.Thread(target=record, args=(connection,), name="proxy-recorder", daemon=True)
+        self._thread.start()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Whether it ended in time."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
 
 
 @contextmanager

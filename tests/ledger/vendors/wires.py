@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from ledger.vendors import Answered, AnswerReader, route_of
-from ledger.vendors.event_stream import message_bytes
 from ledger.vendors.routes import Route
+from tests.ledger.vendors.framing import message_bytes
 from tests.vendors import anthropic_api, bedrock_api, google_api, openai_chat, openai_responses
 from tests.vendors.serving import event_frames, named_event_frames
 from tests.vendors.turns import Turn
