@@ -1,4 +1,4 @@
-"""How a time stands in the ledger's own signed notes: RFC 3339 in UTC with milliseconds, `2026-11-21T12:00:00.000+00:00`.
+"""How a time stands in the ledger's own signed notes: RFC 3339, UTC, milliseconds: `2026-11-21T12:00:00.000+00:00`.
 
 One time has one text, so that a note which says the same has the same bytes.
 """
