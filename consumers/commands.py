@@ -173,6 +173,9 @@ def compact(home: Path, tenant: str | None, rows_least: int, grace_s: int, as_js
     Contents whose keys an erasure or expiry destroyed are left out. Files of contents that earlier placements replaced,
     and files with rows of deleted tenants, are removed once nobody can be reading them any more.
 
+    No other command does this by itself: have it run every hour or so. Every round writes files of its own, and the
+    more there are, the longer SQL, find and the first look-up take.
+
     \b
     Examples:
       audit-ledger compact

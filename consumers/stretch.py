@@ -7,8 +7,8 @@ Gateways append a receipt and exactly the events it covers in one atomic batch. 
 - a batch whose count reaches beyond what was read is *open*: the round ends before it, unless the log has nothing more
   to give, then the batch is short for good and closes with what it has.
 
-Counts are claims until the receipt's signature is checked (`consumers.admission`); a claim over `BATCH_EVENTS_MAX` is
-taken for a stray record.
+Counts are claims until the receipt's signature is checked (`consumers.admission`); a claim over `ENTRIES_MAX`, which
+no gateway makes, is taken for a stray record.
 """
 
 from __future__ import annotations
@@ -19,10 +19,8 @@ from dataclasses import dataclass
 from ledger.canonical import Malformed
 from ledger.log.framing import EVENT_KIND, RECEIPT_KIND, kind_of
 from ledger.log.interface import StoredRecord
-from ledger.receipt import RECEIPT, Receipt
+from ledger.receipt import ENTRIES_MAX, RECEIPT, Receipt
 from ledger.signed import SIGNED, Signed
-
-BATCH_EVENTS_MAX = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,4 +73,4 @@ def _receipt(stored: StoredRecord) -> tuple[Signed, Receipt] | None:
         receipt = RECEIPT.decode(signed.body)
     except Malformed:
         return None
-    return (signed, receipt) if len(receipt) <= BATCH_EVENTS_MAX else None
+    return (signed, receipt) if len(receipt) <= ENTRIES_MAX else None

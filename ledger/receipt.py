@@ -34,6 +34,10 @@ ENTRY = np.dtype(
 """One entry as numpy sees it; `ENTRY.itemsize` is 120."""
 
 
+ENTRIES_MAX = 10_000
+"""A receipt covers at most so many events: a count above it is taken for a stranger's, and nothing behind it sealed."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReceiptEntry:
     """What the gateway says about one event."""

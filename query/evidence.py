@@ -5,7 +5,7 @@ Nothing here is read from typed columns: all is decoded from the payload's bytes
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -14,6 +14,30 @@ from ledger.tenants import TenantLog
 from query.log_view import Seen
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_OUTLINE = (
+    "event_id",
+    "kind",
+    "phase",
+    "occurred_at",
+    "received_at",
+    "actor_user",
+    "subjects",
+    "session_id",
+    "session_ordinal",
+    "correlation_id",
+    "operation_id",
+    "amends_event_id",
+    "parent_event_id",
+)
+_BODY_OUTLINE = (
+    "requested_by_event_id",
+    "call_id",
+    "request_event_ids",
+    "evidence_event_ids",
+    "artifact_kind",
+    "artifact_id",
+)
 
 TEXT_TYPES = ("text/", "application/json", "application/xml", "application/x-ndjson")
 
@@ -132,6 +156,17 @@ class SealedEvent:
         actor = self.values["actor_user"]
         named = [actor] if actor is not None else []
         return tuple(dict.fromkeys([*named, *(each["pseudonym"] for each in self.values["subjects"])]))
+
+    @property
+    def is_outline(self) -> bool:
+        """Whether it is no more than an outline: no payload is empty."""
+        return not self.payload
+
+    def outline(self) -> SealedEvent:
+        """The same event with no more than what tells when it was and what it belongs to."""
+        values = {name: self.values[name] for name in _OUTLINE}
+        values[BODY_FIELDS[self.kind]] = {name: self.body[name] for name in _BODY_OUTLINE if name in self.body}
+        return replace(self, payload=b"", values=values, contents=())
 
     def content(self, slot: str) -> ContentView | None:
         """The content of a slot."""

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from query.artifacts import Act, about, acts_of, in_effect, leading_to
+from query.artifacts import Act, InEffect, about, acts_of, in_effect, leading_to
 from query.evidence import SealedEvent
 from query.flags import Flag
 from query.order import merged
@@ -126,8 +126,9 @@ def judge(
     subject = leading_to(acts, revisions)
     approvals = [act for act in subject if act.approves]
     flags += _approval_flags(approvals, moment)
+    when_used = state if effective_at is None else in_effect(acts, used_at)
     flags += _effect_flags(subject, state.withdrawal(revisions), state.revision, revisions, moment)
-    flags += _differing_effect(in_effect(acts, used_at).revision, state.revision, moment)
+    flags += _differing_effect(when_used.revision, state.revision, moment)
     counting = [act for act in approvals if act.solid_at <= moment.at] or approvals
     digest = next((act.digest for act in reversed(counting or subject) if act.digest is not None), None)
     flags += _digest_flags(use, subject, digest)
@@ -137,6 +138,7 @@ def judge(
         flags += _review_flags(evidence)
         flags += _evaluation_flags(evidence, digest)
     flags += _backdated(own)
+    flags += _backdated_effect(own, (state, when_used))
     text, unavailable, text_flags = _approved_text(evidence, digest)
     by_sealing = sorted(own, key=lambda act: (act.event.sealed_at, act.event.log.tenant, act.event.index))
     return Governed(
@@ -172,6 +174,16 @@ def _backdated(acts: Sequence[Act]) -> list[Flag]:
         for act in acts
         if act.backdated
     ]
+
+
+def _backdated_effect(own: Sequence[Act], states: Sequence[InEffect]) -> list[Flag]:
+    """What is said to have been in effect may itself rest on a claim made long after, of another revision."""
+    flags = []
+    for state in states:
+        if state.since is not None and not any(state.since is act for act in own):
+            told = f"by which {state.revision or 'another revision'} was in effect"
+            flags += [Flag(flag.code, f"{flag.detail}, {told}") for flag in _backdated([state.since])]
+    return flags
 
 
 def _stated(revision: str | None) -> tuple[str, ...]:

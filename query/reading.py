@@ -8,6 +8,9 @@ whose scope names the tenant or everybody. *As known at* T it sees only what was
 
 It finds events by the look-up index, compares each with what was asked for, proves them, and opens contents; and it
 counts what it showed, for the Access event that precedes the answer.
+
+What belongs to a question is found among more events than an answer may hold (a busy person's, of whom a day is asked):
+the first `EVENTS_MAX` are kept whole, of the others only their outlines, until `whole` is asked for some.
 """
 
 from __future__ import annotations
@@ -39,6 +42,8 @@ from query.view import LedgerView, Snapshot
 
 EVENTS_MAX = 10_000
 """At most this many events take part in one answer."""
+LOOKED_AT_MAX = 100_000
+"""At most this many are looked at for one answer, those among them that happened outside its window."""
 _CHUNK = 1_000
 
 
@@ -101,6 +106,7 @@ class Reading:
         self.snapshot: Snapshot = sources.view.refresh()
         self.touched = Touched()
         self._loaded: dict[tuple[bytes, int], SealedEvent] = {}
+        self._outlines: dict[tuple[bytes, int], SealedEvent] = {}
         self._sources = sources
         self._known_at_us = None if known_at is None else (known_at - EPOCH) // timedelta(microseconds=1)
 
@@ -115,6 +121,24 @@ class Reading:
     def find_each(self, wanted: Sequence[tuple[KeyKind, bytes | str]]) -> list[list[SealedEvent]]:
         """`find` for several values at once."""
         return self._find(self.tenant.logs, wanted)
+
+    def outlines(self, wanted: Sequence[tuple[KeyKind, bytes | str]]) -> list[list[SealedEvent]]:
+        """The same, of up to `LOOKED_AT_MAX` events; those beyond `EVENTS_MAX` are outlines."""
+        return self._find(self.tenant.logs, wanted, outlined=True)
+
+    @staticmethod
+    def check_looked_at(count: int) -> None:
+        """`Rejected` where a question leads to more events than are looked at."""
+        if count > LOOKED_AT_MAX:
+            raise _too_many(LOOKED_AT_MAX)
+
+    def whole(self, events: Sequence[SealedEvent]) -> list[SealedEvent]:
+        """The same events, whole. `Rejected` where they are more than an answer may hold."""
+        if len(events) > EVENTS_MAX:
+            raise _too_many(EVENTS_MAX)
+        for log, own in _by_log([each for each in events if each.is_outline]).items():
+            self._load(log, self.log_view(log), [each.index for each in own])
+        return [self._loaded[each.log.log_id, each.index] if each.is_outline else each for each in events]
 
     def org_changes(self, artifact_kind: str, artifact_id: str) -> list[SealedEvent]:
         """The Changes of an artifact, from `_org` where they concern this tenant, and from the tenant's own log."""
@@ -203,8 +227,9 @@ class Reading:
         return not scope or self.tenant.name in scope
 
     def _find(
-        self, logs: Sequence[TenantLog], wanted: Sequence[tuple[KeyKind, bytes | str]]
+        self, logs: Sequence[TenantLog], wanted: Sequence[tuple[KeyKind, bytes | str]], *, outlined: bool = False
     ) -> list[list[SealedEvent]]:
+        most = LOOKED_AT_MAX if outlined else EVENTS_MAX
         found: list[list[SealedEvent]] = [[] for _ in wanted]
         for log in logs:
             view = self.log_view(log)
@@ -212,22 +237,37 @@ class Reading:
             every = sorted({index for indexes in candidates for index in indexes})
             loaded: dict[int, SealedEvent] = {}
             for at in range(0, len(every), _CHUNK):
-                loaded.update((event.index, event) for event in self._load(log, view, every[at : at + _CHUNK]))
-                if len(loaded) > EVENTS_MAX:
-                    raise Rejected("selector", f"leads to more than {EVENTS_MAX} events; ask for less")
+                chunk = self._load(log, view, every[at : at + _CHUNK], outlined=outlined)
+                loaded.update((event.index, event) for event in chunk)
+                if len(loaded) > most:
+                    raise _too_many(most)
             for own, (kind, value), indexes in zip(found, wanted, candidates, strict=True):
                 events = (loaded[index] for index in indexes if index in loaded)
                 own += [event for event in events if is_under(event, kind, value)]
         return found
 
-    def _load(self, log: TenantLog, view: LogView, indexes: Iterable[int]) -> list[SealedEvent]:
-        known = [index for index in indexes if self._is_known(view, index)]
-        new = [index for index in known if (log.log_id, index) not in self._loaded]
+    def _load(
+        self, log: TenantLog, view: LogView, indexes: Iterable[int], *, outlined: bool = False
+    ) -> list[SealedEvent]:
+        known = [(log.log_id, index) for index in indexes if self._is_known(view, index)]
+        new = [each for each in known if each not in self._loaded and not (outlined and each in self._outlines)]
         if new:
-            repeated = _repeated(view)
-            for row in self._sources.rows.events(self.snapshot, view, new):
-                self._loaded[log.log_id, row.index] = _event(log, row, repeated.get(row.index, ()))
-        return [self._loaded[log.log_id, index] for index in known]
+            repeated = self._repeated(view)
+            for row in self._sources.rows.events(self.snapshot, view, [index for _, index in new]):
+                event = _event(log, row, repeated.get(row.index, ()))
+                if outlined and len(self._loaded) >= EVENTS_MAX:
+                    self._outlines[log.log_id, row.index] = event.outline()
+                else:
+                    self._loaded[log.log_id, row.index] = event
+        return [self._loaded.get(each) or self._outlines[each] for each in known]
+
+    def _repeated(self, view: LogView) -> dict[int, tuple[tuple[int, str], ...]]:
+        """For each event whose id was sealed again, as far as that is known: where, and how that differs."""
+        found: dict[int, tuple[tuple[int, str], ...]] = {}
+        for index, seen in view.marks.items():
+            if self._is_known(view, index):
+                found[seen.first_index] = (*found.get(seen.first_index, ()), (index, seen.kind))
+        return found
 
     def _is_known(self, view: LogView, index: int) -> bool:
         return self._known_at_us is None or self.snapshot.sealed_at_us(view, index) <= self._known_at_us
@@ -268,12 +308,9 @@ def references(event: SealedEvent) -> set[bytes]:
     return {bytes(each) for each in found if each is not None}
 
 
-def _repeated(view: LogView) -> dict[int, tuple[tuple[int, str], ...]]:
-    """For each event whose id was sealed again: where, and how that differs."""
-    found: dict[int, tuple[tuple[int, str], ...]] = {}
-    for index, seen in view.marks.items():
-        found[seen.first_index] = (*found.get(seen.first_index, ()), (index, seen.kind))
-    return found
+def _too_many(most: int) -> Rejected:
+    less = "ask for less: a shorter time, a session, a correlation id or an event"
+    return Rejected("selector", f"leads to more than {most} events; {less}")
 
 
 def _event(log: TenantLog, row: SealedRow, repeated_at: tuple[tuple[int, str], ...]) -> SealedEvent:

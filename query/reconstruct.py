@@ -41,7 +41,7 @@ from query.flags import Flag, event_flags
 from query.governance import ALWAYS, Governed, judge, uses_of
 from query.lookup_keys import KeyKind
 from query.order import Draft, arrange, requests_of
-from query.reading import EVENTS_MAX, Reading, references
+from query.reading import Reading, references
 from query.story import Selector, Step, Story, Window
 
 ARTIFACT_SLOTS = frozenset({"artifact_text", "reason"})
@@ -99,7 +99,7 @@ def event_id_of(value: str) -> bytes:
 
 
 def find_events(reading: Reading, selector: Selector) -> Found:
-    """All events of a story, neither proven nor opened."""
+    """All events of a story, whenever they happened: neither proven nor opened, and perhaps outlines."""
     person, named = _named(reading, selector)
     events = {_place(event): event for event in named}
     why: dict[_Place, Flag] = {}
@@ -111,15 +111,13 @@ def find_events(reading: Reading, selector: Selector) -> Found:
     if selector.kind == "event":
         _add_referred(reading, named, events, why)
     _add_related(reading, events, why)
-    if len(events) > EVENTS_MAX:
-        raise Rejected("selector", f"leads to more than {EVENTS_MAX} events; ask for less")
     return Found(person, tuple(events.values()), why)
 
 
 def _named(reading: Reading, selector: Selector) -> tuple[bytes | None, list[SealedEvent]]:
     if selector.kind == "user":
         person = reading.pseudonym(selector.value)
-        return person, reading.find("person", person) if person is not None else []
+        return person, reading.outlines([("person", person)])[0] if person is not None else []
     if selector.kind == "event":
         event_id = event_id_of(selector.value)
         found = reading.find("event", event_id)
@@ -127,14 +125,14 @@ def _named(reading: Reading, selector: Selector) -> tuple[bytes | None, list[Sea
             raise reading.unknown_event("selector.event_id", event_id)
         return None, found
     kind: KeyKind = "session" if selector.kind == "session" else "correlation"
-    return None, reading.find(kind, selector.value)
+    return None, reading.outlines([(kind, selector.value)])[0]
 
 
 def _of_sessions(reading: Reading, named: Sequence[SealedEvent]) -> list[SealedEvent]:
     """The events of these events' sessions that name nobody."""
     sessions = dict.fromkeys(event.values["session_id"] for event in named)
     wanted: list[tuple[KeyKind, bytes | str]] = [("session", each) for each in sessions if each is not None]
-    return [event for found in reading.find_each(wanted) for event in found if not event.persons]
+    return [event for found in reading.outlines(wanted) for event in found if not event.persons]
 
 
 def _add_referred(
@@ -150,7 +148,8 @@ def _add_related(reading: Reading, events: dict[_Place, SealedEvent], why: dict[
     """Phases of the same operations and what refers to the events, until nothing more is found."""
     looked: set[tuple[KeyKind, bytes | str]] = set()
     waiting = list(events.values())
-    while waiting and len(events) <= EVENTS_MAX:
+    while waiting:
+        reading.check_looked_at(len(events))
         wanted: dict[tuple[KeyKind, bytes | str], SealedEvent] = {}
         for event in waiting:
             wanted.setdefault(("reference", event.event_id), event)
@@ -159,7 +158,7 @@ def _add_related(reading: Reading, events: dict[_Place, SealedEvent], why: dict[
         lookups = [each for each in wanted if each not in looked]
         looked.update(lookups)
         waiting = []
-        for lookup, found in zip(lookups, reading.find_each(lookups), strict=True):
+        for lookup, found in zip(lookups, reading.outlines(lookups), strict=True):
             event = wanted[lookup]
             related = [each for each in found if lookup[0] == "operation" or _may_follow(each, event)]
             waiting += _add(related, events, why, f"belongs to event {UUID(bytes=event.event_id)}")
@@ -183,7 +182,7 @@ def _add(
 
 def _evidence(reading: Reading, drafts: Sequence[Draft], *, open_contents: bool) -> list[Draft]:
     """The drafts with their events proven and opened; in order again, since outputs tell which calls they asked for."""
-    events = reading.prove([event for draft in drafts for event in draft.all_events])
+    events = reading.prove(reading.whole([event for draft in drafts for event in draft.all_events]))
     if open_contents:
         events = reading.open(events)
     return arrange(events)

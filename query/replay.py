@@ -190,7 +190,7 @@ def _states(
     for step in story.steps:
         for use in uses_of(step.events):
             uses[use.kind, use.ids] = None
-    for change in reading.find("kind", "change"):
+    for change in reading.outlines([("kind", "change")])[0]:
         kind, artifact_id = change.body["artifact_kind"], change.body["artifact_id"]
         if kind in STATE_KINDS and not any(kind == known and artifact_id in ids for known, ids in uses):
             uses[kind, (artifact_id,)] = None

@@ -74,30 +74,27 @@ def verify(
         segments, trust = segments or config.ledger.segments, trust or config.ledger.trust
     trusted = TrustedKeys.load(trust)
     kept = _Kept(since.read_text("utf-8") if since else None, receipts.read_bytes() if receipts else None, remembered)
-    reports = [
-        _verify_one(FileStore(segments), trusted, depth, kept, log_id, as_json) for log_id in _logs(trusted, tenant)
-    ]
-    for report in reports:
-        _print(report, as_json, {log.origin: f"{log.tenant}, shard {log.shard}" for log in trusted.logs})
-    if not all(report.passed for report in reports):
+    report = _verified(FileStore(segments), trusted, depth, kept, _logs(trusted, tenant), as_json)
+    _print(report, as_json, {log.origin: f"{log.tenant}, shard {log.shard}" for log in trusted.logs})
+    if not report.passed:
         raise click.exceptions.Exit(1)
 
 
-def _logs(trusted: TrustedKeys, tenant: str | None) -> list[bytes | None]:
+def _logs(trusted: TrustedKeys, tenant: str | None) -> list[bytes] | None:
     if tenant is None:
-        return [None]
-    found: list[bytes | None] = [log.log_id for log in trusted.logs if log.tenant == tenant]
+        return None
+    found = [log.log_id for log in trusted.logs if log.tenant == tenant]
     if not found:
         raise Misconfigured(f"tenant {tenant}: the trusted keys know no log of it")
     return found
 
 
-def _verify_one(
+def _verified(
     store: FileStore,
     trusted: TrustedKeys,
     depth: Depth,
     kept: _Kept,
-    log_id: bytes | None,
+    logs: list[bytes] | None,
     quiet: bool,
 ) -> Report:
     with Progress("rounds verified", quiet=quiet) as progress:
@@ -112,7 +109,7 @@ def _verify_one(
             since=kept.since,
             receipts=kept.receipts,
             remembered=kept.remembered,
-            tenant_log=log_id,
+            tenant_logs=logs,
             progress=on_progress,
         )
 

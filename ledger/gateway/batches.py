@@ -1,7 +1,8 @@
 """Cutting the events of one log into atomic batches, each under one signed receipt.
 
 A batch is a receipt and the events it covers, appended together (`ledger.log.framing`). It must fit what the event log
-takes in one append. Sizes depend on lengths alone, so a batch is cut before its receipt is signed:
+takes in one append, and has at most `ENTRIES_MAX` events, more than which no sealer takes. Sizes depend on lengths
+alone, so a batch is cut before its receipt is signed:
 
     receipt's record = its record with no entry + 120 bytes an entry
     batch            = overhead + receipt's record + the events' records
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 
 from ledger.log.framing import frame
 from ledger.log.interface import BATCH_OVERHEAD_BYTES, Record, record_bytes
-from ledger.receipt import ENTRY, RECEIPT, Receipt, ReceiptEntry, join
+from ledger.receipt import ENTRIES_MAX, ENTRY, RECEIPT, Receipt, ReceiptEntry, join
 from ledger.record.assemble import AssembledEvent
 from ledger.record.payload import encode_event_record
 from ledger.signed import SIGNED, Signed, sign
@@ -89,7 +90,7 @@ class BatchCutter:
             if needed > room:
                 yield TooLarge(event.index, needed, room)
                 continue
-            if size + needed > room:
+            if size + needed > room or len(taken) == ENTRIES_MAX:
                 yield self._sign(log, taken)
                 taken, size = [], 0
             taken.append((event, value))

@@ -10,6 +10,8 @@ A file is JSON Lines, one conversation a line, gzipped or not:
   digest kept in clear, since a rendered text may hold a person's data.
 - Each `tool` message is one ToolCall with the arguments of the call that it answers, found by its id; the request that
   asked for it is named. Why the agent called it is not in the format: no intent.
+- What the user said after the assistant's last message is input of no request: nobody answered it. It becomes no event,
+  and is counted as left out. (Once the conversation goes on in a longer file, it is the input of the next request.)
 - `model` is what was asked for; which version answered is not in the format.
 - `user_id` acts; session and correlation id are the conversation id.
 
@@ -29,11 +31,12 @@ from ledger.client.builders import content
 from ledger.client.ids import derived_event_id
 from ledger.errors import Rejected
 from ledger.importers.records import Record, text_of
-from ledger.importers.run import Importer, Source
+from ledger.importers.run import Importer, LeftOut, Source
 from ledger.v1 import event_pb2 as pb
 
 UNKNOWN_TIME_MS = 0
 SERVICE = "import-openai-chat"
+UNANSWERED = "unanswered_messages"
 _FINISH = {"tool_calls": pb.FINISH_REASON_TOOL_CALLS, "stop": pb.FINISH_REASON_STOP}
 
 
@@ -46,7 +49,7 @@ def _importer(occurred_at: datetime | None) -> Importer:
     return lambda record: _conversation(record, occurred_at)
 
 
-def _conversation(record: Record, occurred_at: datetime | None) -> list[pb.Event]:
+def _conversation(record: Record, occurred_at: datetime | None) -> list[pb.Event | LeftOut]:
     value = record.value
     conversation_id = text_of(value, "conversation_id")
     messages = value.get("messages")
@@ -61,7 +64,8 @@ def _conversation(record: Record, occurred_at: datetime | None) -> list[pb.Event
     )
     for position, message in enumerate(messages):
         translation.take(position, message)
-    return translation.events
+    left = translation.unanswered
+    return [*translation.events, *([LeftOut(UNANSWERED, left)] if left else [])]
 
 
 class _Translation:
@@ -80,6 +84,11 @@ class _Translation:
         self._system = ""
         self._since: list[dict[str, Any]] = []
         self._asked: dict[str, tuple[bytes, str, str]] = {}
+
+    @property
+    def unanswered(self) -> int:
+        """How many messages, other than of tools, came after the assistant's last."""
+        return sum(message["role"] != "tool" for message in self._since)
 
     def take(self, position: int, message: dict[str, Any]) -> None:
         """Takes in the next message."""

@@ -4,9 +4,10 @@
 
 A record gives all of its events or none, unless it is itself a batch: then the importer hands on what is wrong in it
 among the events. What is wrong is handed on with its place, file and line; the records after it go on, or with `stop`
-nothing does. The same record must give the same events, to the last byte: ids derived
-(`ledger.client.ids.derived_event_id`) from the source's own ids, times from the source, nothing from the clock. Then a
-second import of a file, or of a longer one that holds it, adds only what is new.
+nothing does. What a right record holds and no event can is counted (`LeftOut`): nothing is left out in silence. The
+same record must give the same events, to the last byte: ids derived (`ledger.client.ids.derived_event_id`) from the
+source's own ids, times from the source, nothing from the clock. Then a second import of a file, or of a longer one that
+holds it, adds only what is new.
 """
 
 from __future__ import annotations
@@ -21,7 +22,16 @@ from ledger.errors import Rejected
 from ledger.importers.records import Place, Record, Wrong, files_in, read
 from ledger.v1 import event_pb2 as pb
 
-Importer = Callable[[Record], Iterable[pb.Event | Wrong]]
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """So many things of a record that become no event; `what` is their name in the counts."""
+
+    what: str
+    count: int
+
+
+Importer = Callable[[Record], Iterable[pb.Event | Wrong | LeftOut]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +59,10 @@ class Imported:
 def import_files(
     source: Source, paths: Iterable[Path], counts: Counter[str], *, stop: bool = False
 ) -> Iterator[Imported | Wrong]:
-    """The events of files and folders, in their order. `counts`: records by their name, and events by their kind."""
+    """The events of files and folders, in their order.
+
+    `counts`: records by their name, events by their kind, and what was left out, if anything was.
+    """
     for path in files_in(paths, leave_out=source.left_out):
         counts["files"] += 1
         for found in read(path, source.rows, source.pages):
@@ -61,6 +74,9 @@ def import_files(
                     return
                 continue
             for imported in events:
+                if isinstance(imported, LeftOut):
+                    counts[imported.what] += imported.count
+                    continue
                 if isinstance(imported, Wrong):
                     yield imported
                     if stop:
@@ -70,8 +86,8 @@ def import_files(
                 yield imported
 
 
-def _events(importer: Importer, record: Record) -> list[Imported | Wrong] | Wrong:
+def _events(importer: Importer, record: Record) -> list[Imported | Wrong | LeftOut] | Wrong:
     try:
-        return [each if isinstance(each, Wrong) else Imported(record.place, each) for each in importer(record)]
+        return [Imported(record.place, each) if isinstance(each, pb.Event) else each for each in importer(record)]
     except Rejected as error:
         return Wrong(record.place, error.field, error.reason)

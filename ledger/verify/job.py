@@ -18,7 +18,7 @@ from ledger.verify.since import Since
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """`tenant_log`: look at this log's rows only. `now_us`: Unix microseconds, what sealing delays are held against.
+    """`tenant_logs`: look at these logs' rows only. `now_us`: Unix microseconds, what sealing delays are held against.
 
     `remembered`: what the ledger remembers of its newest rounds. `begun`: any partition has rounds.
 
@@ -35,7 +35,7 @@ class Job:
     since: Since | None
     remembered: Mapping[int, NewestRound]
     begun: bool
-    tenant_log: bytes | None
+    tenant_logs: frozenset[bytes] | None
     now_us: int
     progress: ProgressCallback | None
     rounds_total: int
@@ -44,7 +44,7 @@ class Job:
 
     def concerns(self, log_id: bytes) -> bool:
         """Whether this log's rows are to be looked at."""
-        return self.tenant_log is None or log_id == self.tenant_log
+        return self.tenant_logs is None or log_id in self.tenant_logs
 
     def report_progress(self) -> None:
         """Tells the caller how far it is."""

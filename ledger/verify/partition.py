@@ -213,7 +213,7 @@ class PartitionPass:
         events, contents = wanted.events, wanted.contents
         if events is None or not wanted.read:
             for file in (events, contents):
-                if file is not None and (wanted.needed or self._job.tenant_log is None):
+                if file is not None and (wanted.needed or self._job.tenant_logs is None):
                     self._job.files.check_later(_named(seen, file), optional=not wanted.needed)
             return _Rows(None)
         statements = seen.statements  # by log id (R7), as are the rows

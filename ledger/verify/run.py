@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -47,7 +47,7 @@ def verify(
     since: str | None = None,
     receipts: bytes | None = None,
     remembered: Mapping[int, NewestRound] | None = None,
-    tenant_log: bytes | None = None,
+    tenant_logs: Collection[bytes] | None = None,
     now_us: int | None = None,
     progress: ProgressCallback | None = None,
     findings_max: int = FINDINGS_MAX,
@@ -61,7 +61,7 @@ def verify(
     - `receipts`: signed receipts kept elsewhere, each behind its length as u64 big-endian. Their events are looked for
       among the leaves, so depth `files` becomes `leaves`.
     - `remembered`: what the ledger's key store remembers of the newest round of each partition.
-    - `tenant_log`: the id of the one log to look into. All rounds of its partition are followed all the same.
+    - `tenant_logs`: the ids of the only logs to look into. All rounds of their partitions are followed all the same.
     - `now_us`: the time sealing delays are held against, Unix microseconds; None: this machine's clock.
 
     What is wrong is in the report. Raises `Misconfigured` for arguments that mean nothing.
@@ -73,7 +73,8 @@ def verify(
     opened = _open_since(since, trust, collector)
     known = _known(store, trust, partitions)
     published = {each: len(History(store, each, trust).published()) for each in known}
-    numbers = _chosen(known, trust, tenant_log, opened)
+    chosen = None if tenant_logs is None else frozenset(tenant_logs)
+    numbers = _chosen(known, trust, chosen, opened)
     with ExitStack() as stack:
         pool = stack.enter_context(ThreadPoolExecutor(min(THREADS_MAX, os.cpu_count() or 1)))
         job = Job(
@@ -87,7 +88,7 @@ def verify(
             since=opened,
             remembered=remembered or {},
             begun=any(published.values()),
-            tenant_log=tenant_log,
+            tenant_logs=chosen,
             now_us=now_us if now_us is not None else time.time_ns() // 1_000,
             progress=progress,
             rounds_total=sum(published.get(each, 0) for each in numbers),
@@ -107,7 +108,7 @@ def _run(job: Job, numbers: list[int], receipts: bytes | None) -> Report:
         job.since.finish(collector)
     collector.count(partitions=len(numbers))
     job.report_progress()
-    return collector.report(job.depth, _heads(job.trust, states, job.tenant_log))
+    return collector.report(job.depth, _heads(job.trust, states, job.tenant_logs))
 
 
 def _check_arguments(depth: str, partitions: int | None) -> None:
@@ -139,21 +140,24 @@ def _known(store: FileStore, trust: TrustedKeys, count: int | None) -> set[int]:
     return {log.partition for log in trust.logs} | there | set(range(count or 0))
 
 
-def _chosen(known: set[int], trust: TrustedKeys, tenant_log: bytes | None, since: Since | None) -> list[int]:
+def _chosen(
+    known: set[int], trust: TrustedKeys, tenant_logs: frozenset[bytes] | None, since: Since | None
+) -> list[int]:
     """The partitions to verify, sorted."""
-    log = trust.log(tenant_log) if tenant_log is not None else None
-    if log is not None and (since is None or since.partition is not None):
-        known = {log.partition}
+    logs = [trust.log(log_id) for log_id in tenant_logs or ()]
+    placed = {log.partition for log in logs if log is not None}
+    if logs and None not in logs and (since is None or since.partition is not None):
+        known = placed
     if since is not None and since.partition is not None:
         known = known | {since.partition}
     return sorted(known)
 
 
-def _heads(trust: TrustedKeys, states: list[PartitionState], tenant_log: bytes | None) -> tuple[Head, ...]:
+def _heads(trust: TrustedKeys, states: list[PartitionState], tenant_logs: frozenset[bytes] | None) -> tuple[Head, ...]:
     heads = []
     for state in states:
         heads.append(Head(rounds_origin(trust.ledger, state.partition), state.edge.size, state.edge.root()))
         for log_id, head in state.logs.items():
-            if tenant_log is None or log_id == tenant_log:
+            if tenant_logs is None or log_id in tenant_logs:
                 heads.append(Head(log_origin(trust.ledger, log_id), head.size, head.edge.root()))
     return tuple(sorted(heads, key=lambda head: head.origin))

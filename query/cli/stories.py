@@ -50,8 +50,8 @@ def _sought_options(command: Command) -> Command:
         click.option("--session", help="One session."),
         click.option("--correlation", help="One correlation id."),
         click.option("--event", metavar="UUID", help="One event and what belongs to it."),
-        click.option("--from", "start", type=MOMENT, help="Only what happened from then on."),
-        click.option("--until", "end", type=MOMENT, help="Only what happened before."),
+        click.option("--from", "start", type=MOMENT, help="Only what began then or later."),
+        click.option("--until", "end", type=MOMENT, help="Only what began before."),
         click.option("--known-at", type=MOMENT, help="Only what was sealed by then."),
         click.option("--metadata-only", is_flag=True, help="Leave contents closed."),
     )
@@ -102,7 +102,8 @@ def reconstruct(
     """Reconstruct a user's, session's, case's or event's story: each step with model, prompt and its approved text,
     input, output, tools, who had approved what, and the proof of each event.
 
-    Exit code 1 when an event of it is not proven.
+    Exit code 1 when an event of it is not proven. A story of more than 10,000 events is refused: bound it with --from
+    and --until.
 
     Two times, each by itself: --known-at leaves out all that was sealed later (what could be known then?);
     --effective-at names the moment whose prompts, models and policies every step is judged by (which rules apply?),
@@ -156,7 +157,8 @@ def replay(
     """Replay an incident: one line an event, what was started and never ended, and which prompt, model and policy were
     in effect, since when and by whom.
 
-    Exit code 1 when an event of it is not proven.
+    Exit code 1 when an event of it is not proven. One of more than 10,000 events is refused: bound it with --from and
+    --until.
 
     \b
     Examples:

@@ -27,7 +27,7 @@ def sql(asked: Asked, as_json: bool, query: str) -> None:
     \b
     Examples:
       audit-ledger sql 'SELECT tool, count(*) AS calls FROM tool_calls GROUP BY tool' --tenant acme
-      audit-ledger sql 'SELECT event_id_uuid, at FROM requests WHERE vendor = $$openai$$' --tenant acme --json
+      audit-ledger sql 'SELECT event_id_uuid, happened_at FROM requests WHERE vendor = $$openai$$' --tenant acme --json
     """
     text = sys.stdin.read() if query == "-" else query
     result = answer(asked, lambda queries, reader: queries.sql(asked.tenant, text, reader))

@@ -87,6 +87,8 @@ def _write_arrow(data: pa.Table | pa.RecordBatchReader, left: int, limit: int, s
             for batch in batches:
                 writer.write_batch(batch)
                 if file.tell() > left:
-                    raise Rejected("sql", f"the rows to ask exceed arrow_bytes_max = {limit}; narrow the question")
+                    # Whatever is asked, all rows are handed over: those of compacted files as files, the others here.
+                    less = "compact the tenant's log (audit-ledger compact), then ask again"
+                    raise Rejected("sql", f"the rows that were not compacted exceed arrow_bytes_max = {limit}; {less}")
 
     return in_memory("sql-rows", write, stack)

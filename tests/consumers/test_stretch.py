@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.stretch import BATCH_EVENTS_MAX, Stretch, cut
+from consumers.stretch import Stretch, cut
 from ledger.log.framing import EPOCH, EVENT_KIND, KIND, RECEIPT_KIND
 from ledger.log.interface import Record, StoredRecord
-from ledger.receipt import ENTRY, RECEIPT, Receipt
+from ledger.receipt import ENTRIES_MAX, ENTRY, RECEIPT, Receipt
 from ledger.signed import SIGNED, Signed
 
 INCARNATION = bytes(16)
@@ -80,8 +80,8 @@ def test_at_the_end_of_the_log_an_open_batch_is_a_short_one() -> None:
 
 def test_a_count_that_no_gateway_may_claim_opens_no_batch() -> None:
     """A receipt over the limit is a stray, and so are the events behind it: they cannot hold the partition up."""
-    assert shape(cut(stored(receipt(BATCH_EVENTS_MAX + 1), event()), at_end=False)) == ([], [0, 1], 2)
-    assert shape(cut(stored(receipt(BATCH_EVENTS_MAX), event()), at_end=False)) == ([], [], 0)
+    assert shape(cut(stored(receipt(ENTRIES_MAX + 1), event()), at_end=False)) == ([], [0, 1], 2)
+    assert shape(cut(stored(receipt(ENTRIES_MAX), event()), at_end=False)) == ([], [], 0)
 
 
 @pytest.mark.parametrize(

@@ -171,6 +171,16 @@ async def test_a_backdated_approval_never_becomes_what_was_approved(asked: Asked
     assert "approved_later" not in codes(await governed(asked, tolerance=365 * day))
 
 
+async def test_another_revision_that_only_a_backdated_claim_put_in_effect_is_told_as_such(asked: Asked) -> None:
+    """A deployment sealed today that claims last month is flagged where it makes another revision the one in effect."""
+    await asked.seal("_org", prompt_change("deploy", "2", ago(0) - timedelta(days=30)))
+    await asked.seal("acme", asks(**use("1", ago(10))))
+    found = await governed(asked)
+    assert {"other_in_effect", "change_backdated"} <= codes(found)
+    assert "2 was in effect" in next(flag.detail for flag in found.flags if flag.code == "change_backdated")
+    assert "change_backdated" not in codes(await governed(asked, tolerance=timedelta(days=365)))
+
+
 async def test_as_known_before_the_approval_was_sealed(asked: Asked) -> None:
     """As known before its sealing, an approval does not exist."""
     await asked.seal("acme", asks(**use("1", ago(10))))

@@ -215,6 +215,21 @@ async def test_conflicting_bodies_are_both_shown(asked: Asked) -> None:
     assert texts(asked.story("event", first.event_id.hex())) == ["one body", "another body"]
 
 
+async def test_a_conflict_sealed_later_was_not_known_before(asked: Asked) -> None:
+    """As known at T, an event does not say that its id was sealed again after T."""
+    clock = iter(range(1_700_000_000_000_000, 1_800_000_000_000_000, 10**9))
+    asked.small.clock_us = lambda: next(clock)
+    first = asks("one body", at=ago(2))
+    second = pb.Event()
+    second.CopyFrom(first)
+    second.request.input.text = "another body"
+    await asked.seal("acme", first)
+    sealed_at = asked.story("user", "mia").steps[0].events[0].sealed_at
+    await asked.seal("acme", second)
+    assert "conflict" in codes(asked.story("user", "mia"))
+    assert "conflict" not in codes(asked.story("user", "mia", known_at=sealed_at))
+
+
 async def test_erased_keys_close_contents_and_leave_the_proof(asked: Asked) -> None:
     """When a scope's key is gone its contents say so, and the event is as proven as before."""
     await asked.seal("acme", asks("secret"))
@@ -328,8 +343,43 @@ async def test_nowhere_to_keep_derived_files_changes_no_answer(asked: Asked) -> 
 
 
 async def test_too_much_is_refused(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A selector that leads to more events than an answer may hold is refused."""
+    """A selector that leads to more events than an answer may hold is refused, and told how to ask for less."""
     await asked.seal("acme", *(asks(f"q{at}") for at in range(5)))
     monkeypatch.setattr("query.reading.EVENTS_MAX", 4)
-    with pytest.raises(Rejected, match="ask for less"):
+    with pytest.raises(Rejected, match="more than 4 events; ask for less: a shorter time"):
         asked.story("user", "mia")
+    monkeypatch.setattr("query.reading.LOOKED_AT_MAX", 4)
+    with pytest.raises(Rejected, match="more than 4 events"):
+        asked.story("user", "mia", window=Window(ago(1), ago(0)))
+
+
+async def test_a_window_tells_of_somebody_with_more_events_than_an_answer_holds(
+    asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the window's events count against the limit, and the answer is that of a ledger without one: phases and
+    amendments outside it stand with their step, which began inside, and none of a step that began outside."""
+    begun = tool_call(tool="refund", phase="started", user="mia", session_id="s1", occurred_at=ago(25))
+    outside = tool_call(tool="mail", phase="started", user="mia", session_id="s1", occurred_at=ago(35))
+    first = asks("inside", at=ago(24), session_id="s1")
+    amends = [
+        request(vendor="openai", model_requested="m", user="mia", reasoning=text, amends_event_id=of, occurred_at=at)
+        for text, of, at in (("of inside", first.event_id, ago(5)), ("of outside", outside.event_id, ago(23)))
+    ]
+    await asked.seal(
+        "acme",
+        *(asks(f"before {at}", at=ago(60 - at), session_id="s1") for at in range(12)),
+        *(begun, outside, first, *amends),
+        tool_call(tool="refund", phase="completed", operation_id=begun.operation_id, outcome="ok", occurred_at=ago(6)),
+        tool_call(tool="mail", phase="completed", operation_id=outside.operation_id, outcome="ok", occurred_at=ago(22)),
+        tool_call(tool="search", session_id="s1", occurred_at=ago(21)),
+        *(asks(f"after {at}", at=ago(9 - at)) for at in range(4)),
+    )
+    window = Window(ago(30), ago(20))
+    expected = asked.story("user", "mia", window=window)
+    assert [(step.kind, len(step.events), len(step.amendments)) for step in expected.steps] == [
+        ("tool_call", 2, 0),
+        ("request", 1, 1),
+        ("tool_call", 1, 0),
+    ]
+    monkeypatch.setattr("query.reading.EVENTS_MAX", 5)
+    assert asked.story("user", "mia", window=window).to_json() == expected.to_json()

@@ -11,6 +11,7 @@ import pytest
 from ledger.client.builders import change, decision, request, tool_call
 from ledger.errors import Rejected
 from query import sql, sql_manual
+from query.cli.tables import sql as sql_command
 from query.reading import Reading
 from query.sandbox import SqlLimits, files_allowed
 from query.sql_views import VIEWS
@@ -83,6 +84,15 @@ async def test_leaves_and_chain_are_checked_in_a_line_of_sql(asked: Asked) -> No
         rows = ask(asked, check)
         if "AS wrong" in check:
             assert rows == [(0, 6)]
+
+
+async def test_the_commands_own_examples_are_answered(asked: Asked) -> None:
+    """The queries that `audit-ledger sql --help` shows name views and columns there are."""
+    await fill(asked)
+    examples = re.findall(r"audit-ledger sql '([^']+)'", sql_command.help or "")
+    assert len(examples) >= 2
+    for example in examples:
+        assert ask(asked, example)
 
 
 async def test_the_word_user_is_what_the_manual_says(asked: Asked) -> None:

@@ -43,6 +43,14 @@ def test_a_sound_ledger_passes(sealed: Cli, depth: str) -> None:
     assert (report["passed"], report["findings"]) == (True, [])
 
 
+def test_a_tenant_of_several_logs_has_one_report(tmp_path: Path) -> None:
+    """`verify --tenant` of a tenant with shards is one verification, and prints one JSON document."""
+    cli = Cli(tmp_path / "home")
+    cli.make(TENANT)
+    cli.good("tenant", "add", "hot", "--shards", "3")
+    assert cli.good("verify", "--tenant", "hot", "--json").json["passed"] is True
+
+
 def test_verify_needs_no_home(sealed: Cli, copy: Path, tmp_path: Path) -> None:
     """With segments and a trust file somebody else verifies, without the home and its keys."""
     elsewhere = Cli(tmp_path / "nothing-here")

@@ -13,7 +13,7 @@ from ledger.gateway.clock import ReceptionClock
 from ledger.gateway.remembered import BODIES_OF_ONE_ID_MAX, AcknowledgedBatch, RememberedEvents
 from ledger.log.framing import RECEIPT_KIND, kind_of
 from ledger.log.interface import batch_bytes
-from ledger.receipt import RECEIPT, ReceiptEntry, join
+from ledger.receipt import ENTRIES_MAX, RECEIPT, ReceiptEntry, join
 from ledger.record.assemble import AssembledEvent
 from ledger.signed import SIGNED, verify
 from ledger.tenants import TenantLog, log_origin
@@ -140,3 +140,9 @@ def test_admission_counts_calls_and_bytes_until_their_end() -> None:
     admission.close()
     with pytest.raises(Unavailable, match="stopping"), admission.admit(1):
         pass
+
+
+def test_no_batch_has_more_events_than_a_sealer_takes() -> None:
+    """However large an append may be, no receipt covers more events than a sealer takes behind one."""
+    pieces = list(cutter(10**9).cut(LOG, [ready(index, 1) for index in range(ENTRIES_MAX + 1)]))
+    assert [len(piece.events) for piece in pieces if isinstance(piece, Batch)] == [ENTRIES_MAX, 1]

@@ -96,6 +96,22 @@ def test_the_same_conversation_gives_the_same_events_wherever_it_stands(tmp_path
     assert all(event.event_id[6] >> 4 == 8 for event in alone)
 
 
+def test_what_nobody_answered_is_counted(tmp_path: Path) -> None:
+    """Messages behind the assistant's last are in no event, and the counts say how many; a tool's has its own."""
+    counts: Counter[str] = Counter()
+    file = tmp_path / "talk.jsonl"
+    more = [{"role": "user", "content": "Hello?"}, {"role": "user", "content": "Anybody there?"}]
+    file.write_text(conversation(messages=[*CONVERSATION["messages"], *more]) + conversation(conversation_id="talk-2"))
+    events = list(import_files(openai_chat(), [file], counts))
+    assert len(events) == 6
+    assert counts["unanswered_messages"] == 2
+    asked_only = conversation(messages=CONVERSATION["messages"][:4])
+    counts.clear()
+    file.write_text(asked_only)
+    assert len(list(import_files(openai_chat(), [file], counts))) == 2
+    assert "unanswered_messages" not in counts
+
+
 @pytest.mark.parametrize(
     ("changed", "field"),
     [

@@ -49,11 +49,20 @@ def test_receipts_and_checkpoints_kept_elsewhere_pass(ledger: str, request: pyte
 
 
 def test_one_log_alone(compacted: Built) -> None:
-    """With `tenant_log` only that log's rows are read, and only its head is told besides the rounds'."""
-    report = compacted.verify(depth="full", tenant_log=compacted.beta)
+    """With `tenant_logs` only those logs' rows are read, and only their heads are told besides the rounds'."""
+    report = compacted.verify(depth="full", tenant_logs=[compacted.beta])
     assert report.findings == ()
     assert report.counts.events == 3
     assert [head.origin.split("/")[1] for head in report.heads] == ["log", "rounds"]
+
+
+def test_some_logs_together(compacted: Built) -> None:
+    """Several logs, as a tenant may have them, are one verification with one report."""
+    both = compacted.verify(depth="full", tenant_logs=[compacted.acme, compacted.beta])
+    assert both.findings == ()
+    assert [head.origin.split("/")[1] for head in both.heads] == ["log", "log", "rounds"]
+    alone = [compacted.verify(depth="full", tenant_logs=[each]) for each in (compacted.acme, compacted.beta)]
+    assert both.counts.events == sum(each.counts.events for each in alone)
 
 
 def test_an_auditor_who_knows_no_logs_is_told_what_was_not_checked(plain: Built) -> None:

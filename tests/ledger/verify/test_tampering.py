@@ -215,7 +215,7 @@ def test_a_whole_partition_removed_is_named(plain: Built) -> None:
     (finding,) = verify(plain.store, trust, depth="files").findings
     assert (finding.where, finding.rule) == ("partition 1", "hole")
     assert "has no rounds, and others have" in finding.message
-    (finding,) = verify(plain.store, trust, depth="files", tenant_log=bytes(32)).findings
+    (finding,) = verify(plain.store, trust, depth="files", tenant_logs=[bytes(32)]).findings
     assert finding.where == "partition 1"
 
 
