@@ -28,11 +28,6 @@ from ledger.segments.round import GAP
 from ledger.trust.reader import trust_reader
 
 
-def commands() -> list[click.Command]:
-    """What this package adds to `audit-ledger`."""
-    return [seal, resume, compact]
-
-
 @click.command(short_help="Seal events into signed rounds.")
 @home_option
 @click.option("--drain", is_flag=True, help="Seal all that the event log holds, then exit.")

@@ -2,7 +2,7 @@
 
 | module                  | owns                                                                                      |
 | ----------------------- | ----------------------------------------------------------------------------------------- |
-| `main`, `commands`      | the entry point, commands found by entry points, errors to exit codes; this package's own |
+| `main`, `lazy`          | the entry point, errors to exit codes; commands imported when they are asked for          |
 | `options`, `output`, `progress` | options that many commands share; tables and JSON; progress                       |
 | `running`, `children`   | a service until a signal says stop; processes that live and end together                  |
 | `processes`, `gateways` | `serve`, `up`; several processes that are one gateway                                     |

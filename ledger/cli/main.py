@@ -1,7 +1,8 @@
 """The entry point of `audit-ledger`.
 
-Commands come from the entry points of group `audit_ledger.commands`: each names a function that returns a list of
-click commands. So `ledger` needs to import neither `consumers` nor `query`, and another package can bring its own.
+Commands are the entry points of group `audit_ledger.cli`: a command's name, and where it is. So `ledger` needs to
+import neither `consumers` nor `query`, another package can bring its own, and only the command that was called is
+imported (`ledger.cli.lazy`).
 
 Errors become one line on stderr and an exit code; a stack trace is shown only where AUDIT_LEDGER_DEBUG is set.
 """
@@ -17,27 +18,35 @@ from importlib.metadata import entry_points
 import click
 
 from ledger import __version__
+from ledger.cli.lazy import LazyGroup
 from ledger.errors import LedgerError
 
-GROUP = "audit_ledger.commands"
+GROUP = "audit_ledger.cli"
 INTERRUPTED = 130
 _ORDER = (
-    *("init", "tenant", "policy", "up", "serve", "seal", "compact", "resume", "serve-query", "publish", "import"),
-    *("change", "reconstruct", "replay", "find", "sql", "prove", "disclose", "check-disclosure", "check-export"),
-    "checkpoint",
+    *("init", "tenant", "policy", "roles", "up", "serve", "seal", "compact", "resume", "serve-query", "proxy"),
+    *("publish", "import", "change", "reconstruct", "replay", "find", "sql", "coverage", "prove", "disclose"),
+    *("check-disclosure", "check-export", "checkpoint"),
     *("keys", "erase", "expire", "hold", "restore", "verify", "fsck", "status", "demo"),
 )
 
 
-class _Commands(click.Group):
+class _Commands(LazyGroup):
     """The commands, in the order in which somebody new meets them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         rank = {name: place for place, name in enumerate(_ORDER)}
-        return sorted(self.commands, key=lambda name: (rank.get(name, len(rank)), name))
+        return sorted(super().list_commands(ctx), key=lambda name: (rank.get(name, len(rank)), name))
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+def _places() -> dict[str, str]:
+    """Every installed package's commands."""
+    return {point.name: point.value for point in entry_points(group=GROUP)}
+
+
+@click.group(
+    cls=_Commands, places=_places(), context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
 @click.version_option(__version__, prog_name="audit-ledger")
 def cli() -> None:
     """An event-sourced, tamper-evident audit ledger for AI systems.
@@ -50,18 +59,10 @@ def cli() -> None:
     """
 
 
-def load_commands() -> None:
-    """Adds every package's commands."""
-    for point in sorted(entry_points(group=GROUP), key=lambda each: each.name):
-        for command in point.load()():
-            cli.add_command(command)
-
-
 def main() -> None:
     """Runs the command line; never returns."""
     debug = os.environ.get("AUDIT_LEDGER_DEBUG", "") not in ("", "0")
     stdout = sys.stdout
-    load_commands()
     try:
         code = cli.main(standalone_mode=False)
         sys.stdout.flush()

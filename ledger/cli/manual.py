@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import click
 
-from ledger.cli.main import cli, load_commands
+from ledger.cli.main import cli
 
 _HEAD = """\
 # The commands
@@ -40,13 +40,13 @@ Made from what the commands say themselves (`python -m ledger.cli.manual > docs/
 
 def manual() -> str:
     """The whole file."""
-    load_commands()
     parts = [_HEAD, "\n| command | what it does |\n| --- | --- |\n"]
     context = click.Context(cli, info_name="audit-ledger")
-    for name in cli.list_commands(context):
-        parts.append(f"| [`{name}`](#audit-ledger-{name}) | {_short(cli.commands[name])} |\n")
-    for name in cli.list_commands(context):
-        parts += _command(cli.commands[name], f"audit-ledger {name}")
+    commands = dict(_below(cli, context))
+    for name, command in commands.items():
+        parts.append(f"| [`{name}`](#audit-ledger-{name}) | {_short(command)} |\n")
+    for name, command in commands.items():
+        parts += _command(command, f"audit-ledger {name}")
     return "".join(parts)
 
 
@@ -67,8 +67,16 @@ def _command(command: click.Command, path: str) -> Iterator[str]:
     if lines:
         yield "\n```sh\n" + "\n".join(lines) + "\n```\n"
     if isinstance(command, click.Group):
-        for name, below in command.commands.items():
+        for name, below in _below(command, context):
             yield from _command(below, f"{path} {name}")
+
+
+def _below(group: click.Group, context: click.Context) -> Iterator[tuple[str, click.Command]]:
+    """A group's commands with their names, in the order of its help."""
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if command is not None:
+            yield name, command
 
 
 def _short(command: click.Command) -> str:

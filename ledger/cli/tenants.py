@@ -1,4 +1,4 @@
-"""The command group `tenant`: making tenants and looking at them. Export and deletion add theirs."""
+"""The command group `tenant`: making tenants and looking at them. Export and deletion have modules of their own."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ledger.cli.lazy import LazyGroup
 from ledger.cli.options import home_option, json_option, open_home
 from ledger.cli.ordering import requester_option
 from ledger.cli.output import print_json, print_table
@@ -18,8 +19,10 @@ from ledger.tenants import ORG, Tenant
 from ledger.tlog.note import VerifierKey
 from ledger.trust import TrustedKeys
 
+_ELSEWHERE = {"export": "ledger.cli.exporting:export", "delete": "ledger.cli.deleting:delete"}
 
-@click.group(short_help="Add, list, show, export and delete tenants.")
+
+@click.group(cls=LazyGroup, places=_ELSEWHERE, short_help="Add, list, show, export and delete tenants.")
 def tenant() -> None:
     """Add, list, show, export and delete tenants. A tenant has a log of its own (or several shards), fixed when it is
     made. docs/TENANTS.md tells of their end."""

@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Seque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -42,9 +42,7 @@ from ledger.gateway.metrics import AppendOutcome, GatewayMetrics
 from ledger.gateway.observe import ObservationServer
 from ledger.gateway.otlp.export import Exporter, ExportLimits
 from ledger.gateway.otlp.service import OtlpService
-from ledger.gateway.otlp.serving import OtlpServer
 from ledger.gateway.otlp.signals import METRICS_SERVICE, SIGNALS
-from ledger.gateway.otlp.web import OtlpWeb
 from ledger.gateway.own_records import OwnFiles, OwnRecords
 from ledger.gateway.publisher import Publisher, PublisherLimits, Request
 from ledger.gateway.remembered import RememberedEvents
@@ -66,6 +64,9 @@ from ledger.tenants import ORG
 from ledger.trust.current_signer import CurrentSigner
 from ledger.trust.reader import trust_reader
 from ledger.v1 import event_pb2 as pb
+
+if TYPE_CHECKING:
+    from ledger.gateway.otlp.serving import OtlpServer
 
 log = logging.getLogger(__name__)
 
@@ -232,6 +233,10 @@ class Gateway:
     def _otlp_http(self, exporter: Exporter) -> OtlpServer | None:
         if self._config.otlp.http_address is None:
             return None
+        # An HTTP server is imported where one listens; commands start this gateway, too, to record what they read.
+        from ledger.gateway.otlp.serving import OtlpServer
+        from ledger.gateway.otlp.web import OtlpWeb
+
         retry_after_ms = self._config.gateway.retry_after_ms
         answering = OtlpWeb(
             self._config.otlp, exporter, self._callers, self._edge, self._workers, self.metrics, retry_after_ms

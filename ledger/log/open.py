@@ -36,7 +36,6 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 from ledger.errors import Misconfigured
 from ledger.log.embedded import APPENDS_MAX, BATCH_BYTES_MAX, BUSY_MS, EmbeddedLog
 from ledger.log.interface import EventLog
-from ledger.log.kafka import KafkaLog
 from ledger.log.kafka_settings import KafkaSettings, SaslMechanism, Security, SecurityProtocol, TimestampType
 
 T = TypeVar("T", bound=str)
@@ -76,6 +75,8 @@ def open_log(url: str, *, incarnation: bytes | None = None, base: Path | None = 
             appends_max=_number(parameters, "appends_max", APPENDS_MAX),
             busy_ms=_number(parameters, "busy_ms", BUSY_MS),
         )
+    from ledger.log.kafka import KafkaLog  # a Kafka client is imported where there is a Kafka
+
     return KafkaLog(kafka_settings(url, base=base))
 
 
@@ -86,6 +87,8 @@ async def create_log(url: str, *, base: Path | None = None) -> bytes:
         if "partitions" not in parameters:
             raise Misconfigured("event log URL: partitions is missing, needed to make the file")
         return await asyncio.to_thread(EmbeddedLog.create, _path(parts, base), _number(parameters, "partitions", 0))
+    from ledger.log.kafka import KafkaLog
+
     await KafkaLog.create(kafka_settings(url, base=base))
     return secrets.token_bytes(16)
 
