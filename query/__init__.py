@@ -22,7 +22,7 @@
 | `plain`, `layout`            | answers as JSON; laying out text                                                   |
 | `render`, `render_timeline`, `render_coverage`, `told_once` | answers as text                                     |
 | `opening`                    | from a home to all of it                                                           |
-| `cli`, `commands`            | the commands that ask                                                              |
+| `cli`                        | the commands that ask                                                              |
 
 The way of a question: `service` takes a snapshot (`view`), `reading` finds events (`lookup`), reads them (`rows`),
 proves them (`proving`) and opens contents; an answer is made of them; its Access is published and durable (`access`);
