@@ -18,12 +18,12 @@ from ledger.otlp.families import listed
 from ledger.otlp.ids import TRACES, event_id_of
 from ledger.otlp.mapped import MappingOptions
 from ledger.otlp.names import fits
+from ledger.otlp.parsing import RESULT
 from ledger.otlp.record import Record
 from ledger.otlp.resource import Service
 from ledger.otlp.values import Value, text_of
 from ledger.v1 import event_pb2 as pb
 
-RESULT = "gen_ai.evaluation.result"
 NAMES = ("gen_ai.evaluation.name", "name", "evaluation.name")
 UNNAMED = "evaluation"
 _FAMILY = "evaluations."

@@ -3,8 +3,10 @@
 Instrumentation may write contents to logs instead of spans (`gen_ai.client.inference.operation.details`, or one record
 a message), and logs travel by themselves: before the span, after it, or without it. So they never change an event. The
 records of one span in one export become one event that **amends** the span's, whose id is known from the span's ids,
-whether it has come or not; it says everything that the records say, so that it can stand alone. A record of no span is
-a request of its own.
+whether it has come or not; it says everything that the records say, so that it can stand alone. Where one of them
+contradicts those before it, it tells of another call under the same span (an application's own span, say, around
+several calls whose instrumentation makes no spans): then it begins another event, so that nothing of it is lost. A
+record of no span is a request of its own.
 
 An event's id is made from its records' names and times: an export that is retried adds nothing, and if a collector puts
 the records into other exports than before, contents come twice and are never lost.
@@ -14,8 +16,9 @@ Ids of the wrong length, or all zero, mean that a record is of no span, as OTLP 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
@@ -25,19 +28,17 @@ from ledger.otlp.circumstances import add_circumstances
 from ledger.otlp.completing import add_finish, complete, give_up_nameless_prompt, keep_rest
 from ledger.otlp.conventions import CONVENTIONS
 from ledger.otlp.envelope import add_sampling, add_story, new_event
-from ledger.otlp.evaluations import RESULT, finding
+from ledger.otlp.evaluations import finding
 from ledger.otlp.ids import LOGS, event_id_of
 from ledger.otlp.kinds import REQUEST, about
 from ledger.otlp.mapped import Mapped, MappedEvent, MappingOptions, Refused
-from ledger.otlp.parsing import SPAN_ID_BYTES, TRACE_ID_BYTES, heads_of, id_problem, log_event
+from ledger.otlp.message_events import MESSAGE_EVENTS
+from ledger.otlp.parsing import OURS, RESULT, SPAN_ID_BYTES, TRACE_ID_BYTES, heads_of, id_problem, log_event
 from ledger.otlp.record import Found, Record, SpanEvent
 from ledger.otlp.resource import TENANT, Service, resource_service
 from ledger.otlp.traces import OTHER_TENANT
 from ledger.otlp.values import Value, text_of
 from ledger.v1 import event_pb2 as pb
-
-OURS = "gen_ai."
-"""How the names of all log records begin that are about generative AI."""
 
 
 def map_logs(request: ExportLogsServiceRequest, tenant: str, options: MappingOptions | None = None) -> Mapped:
@@ -91,7 +92,7 @@ class _Logs:
                 of_spans.setdefault((*note.key, id(service)), []).append(note)
             else:
                 events.append(MappedEvent(ordinal, self._request([note])))
-        for notes in of_spans.values():
+        for notes in chain.from_iterable(map(_calls, of_spans.values())):
             others = tuple(each.ordinal for each in notes[1:])
             events.append(MappedEvent(notes[0].ordinal, self._request(notes), others))
         events.sort(key=lambda each: each.ordinal)
@@ -135,13 +136,41 @@ class _Logs:
         return f"{label}#{number}" if number else label
 
 
+def _calls(notes: Sequence[_Note]) -> Iterator[list[_Note]]:
+    """The records of one span, taken together as long as they don't contradict each other.
+
+    Messages never do: each is a part of a conversation, whatever its attributes say.
+    """
+    together: list[_Note] = []
+    known: dict[str, Value] = {}
+    for note in notes:
+        said = {} if note.event.name in MESSAGE_EVENTS else _said(note)
+        if any(known.get(key, value) != value for key, value in said.items()):
+            yield together
+            together, known = [], {}
+        together.append(note)
+        known.update(said)
+    if together:
+        yield together
+
+
+def _said(note: _Note) -> dict[str, Value]:
+    """A record's attributes, but for the event's name; and its body: what it names, or the text that it is."""
+    body = note.event.body
+    said: dict[str, Value] = {}
+    if note.event.name not in MESSAGE_EVENTS and body is not None:
+        said = dict(body) if isinstance(body, Mapping) else {note.event.name: body}
+    said.update(note.event.attributes)
+    said.pop("event.name", None)
+    return said
+
+
 def _merged(notes: Sequence[_Note]) -> Record:
-    """What the records of one span say together; of an attribute that several have, the first."""
+    """What the records of one call say together; of an attribute that several have, the first."""
     attributes: dict[str, Value] = {}
     for note in notes:
-        for key, value in note.event.attributes.items():
+        for key, value in _said(note).items():
             attributes.setdefault(key, value)
-    attributes.pop("event.name", None)
     dropped = sum(note.record.dropped_attributes_count for note in notes)
     times = [note.event.time_ns for note in notes if note.event.time_ns]
     return Record(

@@ -15,14 +15,19 @@ from typing import NamedTuple
 from ledger.otlp.record import SpanEvent
 from ledger.otlp.values import Value, structure, text_of
 
+TOOL_MESSAGE = "gen_ai.tool.message"
 INPUT_EVENTS = {
     "gen_ai.system.message": "system",
     "gen_ai.developer.message": "developer",
     "gen_ai.user.message": "user",
     "gen_ai.assistant.message": "assistant",
-    "gen_ai.tool.message": "tool",
+    TOOL_MESSAGE: "tool",
 }
 CHOICE = "gen_ai.choice"
+MESSAGE_EVENTS = frozenset((*INPUT_EVENTS, CHOICE))
+CONTENT_EVENTS = frozenset({"gen_ai.content.prompt", "gen_ai.content.completion", "gen_ai.content.completion.chunk"})
+"""Events on a span that hold contents in a form older still."""
+
 _NOT_CONTENT = frozenset({"gen_ai.system", "gen_ai.provider.name", "event.name"})
 _DEPTH_MAX = 64
 

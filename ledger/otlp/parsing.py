@@ -1,4 +1,10 @@
-"""From a span or log record of OTLP to a `Record`, within the limits; ids and times checked."""
+"""From a span or log record of OTLP to a `Record`, within the limits; ids and times checked.
+
+Contents may stand on an event of the span instead of the span: `gen_ai.client.inference.operation.details`, which some
+frameworks write in several, one with what went in and one with what came out. Their attributes, and those of every
+other event about generative AI that nobody else reads, are the span's own where it has none of that name; what
+contradicts it is kept beside, under the event's name.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +15,19 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from ledger.otlp.mapped import MappingOptions
+from ledger.otlp.message_events import CONTENT_EVENTS, MESSAGE_EVENTS
 from ledger.otlp.record import Record, SpanEvent
 from ledger.otlp.values import TooDeep, Value, holding, key_values, plain
 
 TRACE_ID_BYTES, SPAN_ID_BYTES = 16, 8
 EVENTS_MAX = 1_024
+OURS = "gen_ai."
+"""How the names of all events begin that are about generative AI."""
+
+RESULT = "gen_ai.evaluation.result"
+_READ = MESSAGE_EVENTS | CONTENT_EVENTS | {RESULT}
+"""Events that others read."""
+
 _CLIENTS = (Span.SPAN_KIND_CLIENT, Span.SPAN_KIND_PRODUCER)
 
 
@@ -33,6 +47,11 @@ def span_record(span: Span, options: MappingOptions) -> Record:
     """A span."""
     attributes, too_deep, dropped = _attributes(span.attributes, options)
     dropped += span.dropped_attributes_count
+    events = tuple(
+        SpanEvent(each.name, each.time_unix_nano, _attributes(each.attributes, options)[0])
+        for each in span.events[:EVENTS_MAX]
+    )
+    _add_details(attributes, events)
     return Record(
         attributes=attributes,
         name=span.name,
@@ -42,14 +61,21 @@ def span_record(span: Span, options: MappingOptions) -> Record:
         failed=span.status.code == Status.STATUS_CODE_ERROR,
         ok=span.status.code == Status.STATUS_CODE_OK,
         status_message=span.status.message,
-        events=tuple(
-            SpanEvent(each.name, each.time_unix_nano, _attributes(each.attributes, options)[0])
-            for each in span.events[:EVENTS_MAX]
-        ),
+        events=events,
         too_deep=tuple(too_deep),
         dropped=dropped,
         heads=heads_of(attributes),
     )
+
+
+def _add_details(attributes: dict[str, Value], events: Iterable[SpanEvent]) -> None:
+    """Adds what events say that tell of the whole operation; see the module."""
+    for event in events:
+        if not event.name.startswith(OURS) or event.name in _READ:
+            continue
+        others = {key: value for key, value in event.attributes.items() if attributes.setdefault(key, value) != value}
+        if others:
+            attributes.setdefault(event.name, []).append(others)
 
 
 def log_event(record: LogRecord, options: MappingOptions) -> SpanEvent:

@@ -2,15 +2,19 @@
 
 Spans carry `gen_ai.provider.name` and, where content is captured, `gen_ai.input.messages`, `gen_ai.output.messages` and
 `gen_ai.system_instructions`: JSON as text on a span, structured on a log record. Instrumentation that uploads contents
-instead writes where to, under the same name with `_ref` behind.
+instead writes where to, under the same name with `_ref` behind. A tool's run may tell what it took and gave as messages
+too, with parts `tool_call` and `tool_call_response`.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from ledger.otlp.reading import Convention, Family, Row
 from ledger.otlp.record import Found, Record
 from ledger.otlp.values import Value, count_of, integer_of, number_of, structure, text_of, texts_of, truth_of
 from ledger.otlp.vendors import vendor_of
+from ledger.v1 import event_pb2 as pb
 
 INPUT, OUTPUT, INSTRUCTIONS = "request.input", "request.output", "request.system_instructions"
 DEFINITIONS = "request.tool_definitions"
@@ -30,6 +34,12 @@ PARAMETERS = (
     ("tokens_cache_write", "gen_ai.usage.cache_creation.input_tokens"),
 )
 """Numbers that have no field of their own: the name they get, and their attribute."""
+
+_ARGUMENTS, _RESULT = "gen_ai.tool.call.arguments", "gen_ai.tool.call.result"
+_RUN = (
+    ("tool_call.parameters", _ARGUMENTS, "gen_ai.input.messages", "tool_call", ("arguments",)),
+    ("tool_call.result", _RESULT, "gen_ai.output.messages", "tool_call_response", ("response", "result")),
+)
 
 
 def json_of(value: Value) -> Value:
@@ -61,8 +71,29 @@ def documents_of(value: Value) -> Value:
     ]
 
 
+def _add_run(record: Record, found: Found) -> None:
+    """What a tool's run took and gave, where it is told as messages; and that it failed, where a framework says so."""
+    for path, own, attribute, kind, keys in _RUN:
+        for part in _parts(record.attributes.get(attribute)) if own not in record.attributes else ():
+            value = next((part[key] for key in keys if part.get(key) is not None), None)
+            if part.get("type") == kind and found.give(path, json_of(value), attribute):
+                found.used.add(attribute)
+                break
+    if record.attributes.get("gen_ai.tool.status") == "error":
+        found.give("tool_call.outcome", pb.TOOL_OUTCOME_ERROR, "gen_ai.tool.status")
+
+
+def _parts(messages: Value) -> Iterator[dict[str, Value]]:
+    found = json_of(messages)
+    for message in found if isinstance(found, list) else ():
+        parts = message.get("parts") if isinstance(message, dict) else None
+        yield from (each for each in (parts if isinstance(parts, list) else ()) if isinstance(each, dict))
+
+
 def _more(record: Record, found: Found) -> None:
     attributes = record.attributes
+    if found.kind == "tool_call":
+        _add_run(record, found)
     if found.kind == "request":
         for name, attribute in PARAMETERS:
             if attribute in attributes and found.give(
@@ -107,8 +138,8 @@ GEN_AI = Convention(
         Row(REFERENCE + DEFINITIONS, "gen_ai.tool.definitions_ref", text_of),
         Row("tool_call.tool", "gen_ai.tool.name", text_of),
         Row("tool_call.call_id", "gen_ai.tool.call.id", text_of),
-        Row("tool_call.parameters", "gen_ai.tool.call.arguments", json_of),
-        Row("tool_call.result", "gen_ai.tool.call.result", json_of),
+        Row("tool_call.parameters", _ARGUMENTS, json_of),
+        Row("tool_call.result", _RESULT, json_of),
         Row("actor.agent", "gen_ai.agent.name", text_of),
         Row("actor.agent", "gen_ai.agent.id", text_of),
         Row("actor.agent_version", "gen_ai.agent.version", text_of),
@@ -117,5 +148,8 @@ GEN_AI = Convention(
     (
         *(Family(f"request.parameters, {name}", attribute) for name, attribute in PARAMETERS),
         Family("request.variables", "gen_ai.prompt.variable.<name>"),
+        Family("tool_call.parameters", "part `tool_call` of gen_ai.input.messages"),
+        Family("tool_call.result", "part `tool_call_response` of gen_ai.output.messages"),
+        Family("tool_call.outcome", "gen_ai.tool.status = `error`"),
     ),
 )

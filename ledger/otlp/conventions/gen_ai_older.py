@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from ledger.otlp.conventions.gen_ai import INPUT, OUTPUT, json_of
-from ledger.otlp.message_events import messages_of
+from ledger.otlp.message_events import CHOICE, TOOL_MESSAGE, messages_of
 from ledger.otlp.reading import Convention, Family, Row
 from ledger.otlp.record import Found, Record
 from ledger.otlp.values import Value, count_of, integer_of, text_of
@@ -18,7 +18,10 @@ from ledger.otlp.vendors import vendor_of
 
 
 def _more(record: Record, found: Found) -> None:
-    if found.kind != "request" or not record.events:
+    if not record.events:
+        return
+    if found.kind == "tool_call":
+        _add_run(record, found)
         return
     messages = messages_of(record.events)
     found.give(INPUT, messages.input, "gen_ai.user.message")
@@ -29,6 +32,16 @@ def _more(record: Record, found: Found) -> None:
             found.give(INPUT, _content(each.attributes.get("gen_ai.prompt")), "gen_ai.content.prompt")
         elif each.name == "gen_ai.content.completion":
             found.give(OUTPUT, _content(each.attributes.get("gen_ai.completion")), "gen_ai.content.completion")
+
+
+def _add_run(record: Record, found: Found) -> None:
+    """What a tool's run took and gave, where a framework tells it in a conversation's words."""
+    for each in record.events:
+        said = each.body if isinstance(each.body, dict) else each.attributes
+        if each.name == TOOL_MESSAGE:
+            found.give("tool_call.parameters", json_of(said.get("content")), TOOL_MESSAGE)
+        elif each.name == CHOICE:
+            found.give("tool_call.result", json_of(said.get("message")), CHOICE)
 
 
 def _content(value: Value) -> Value:
@@ -51,6 +64,7 @@ GEN_AI_OLDER = Convention(
     _more,
     (
         Family("request.input", "span events `gen_ai.{system,user,assistant,tool}.message`, `gen_ai.content.prompt`"),
+        Family("tool_call.parameters, tool_call.result", "span events `gen_ai.tool.message`, `gen_ai.choice` of a run"),
         Family("request.output, request.finish_reason_raw", "span events `gen_ai.choice`, `gen_ai.content.completion`"),
     ),
 )

@@ -6,11 +6,13 @@ request and response where the instrumentation knows it: model and id are taken 
 
 `llm.model_name` does not say which model it names: the one asked for, overwritten by the one that answered. Where no
 other attribute tells, it is taken for the one that answered, or for the one asked for when the call failed, and marked
-as derived. Costs are US dollars by the convention.
+as derived. At Bedrock it is the model id that the call was made with, unless it has another form: Converse answers with
+no model at all, so which version answered stays unknown. Costs are US dollars by the convention.
 """
 
 from __future__ import annotations
 
+import re
 from hashlib import sha256
 
 from ledger.otlp.conventions.gen_ai import DEFINITIONS, INPUT, JSON_DEPTH_MAX, OUTPUT, json_of
@@ -35,6 +37,7 @@ _FAMILIES = (
 )
 _TOOLS = "llm.tools."
 _PARAMETERS = ("llm.invocation_parameters", "embedding.invocation_parameters")
+_BEDROCK_ID = re.compile(r"arn:|(?:us-gov|[a-z][a-z0-9]*)\.[a-z]")
 _VARIABLES, _TEMPLATE = "llm.prompt_template.variables", "llm.prompt_template.template"
 
 
@@ -113,12 +116,22 @@ def _add_model(record: Record, found: Found) -> None:
         name = text_of(record.attributes.get(attribute))
         if name is None:
             continue
-        if "llm.request.model_name" not in record.attributes and (record.failed or attribute != "llm.model_name"):
+        is_asked = record.failed or _is_bedrock_id(record, name)
+        if "llm.request.model_name" not in record.attributes and (is_asked or attribute != "llm.model_name"):
             found.give("request.model_requested", name, attribute, derived=True)
-        elif "llm.response.model_name" not in record.attributes and not record.failed:
+        elif "llm.response.model_name" not in record.attributes and not is_asked:
             found.give("request.model_answered", name, attribute, derived=True)
         if name in (found.values.get("request.model_requested"), found.values.get("request.model_answered")):
             found.used.add(attribute)
+
+
+def _is_bedrock_id(record: Record, name: str) -> bool:
+    """Whether a model's name is one that only a request to Bedrock holds: `anthropic.claude-…`, with a region, an ARN.
+
+    The models' own answers, where InvokeModel hands them on, name them without the vendor in front.
+    """
+    at_bedrock = vendor_of(record.attributes.get("llm.provider")) == "aws.bedrock"
+    return at_bedrock and _BEDROCK_ID.match(name) is not None
 
 
 OPENINFERENCE = Convention(
@@ -156,7 +169,9 @@ OPENINFERENCE = Convention(
         Family("request.retrieved", "retrieval.documents.<n>.document.*, reranker.output_documents.<n>.document.*"),
         Family("request.input", "reranker.query with reranker.input_documents.<n>.document.*"),
         Family("parameters, model_requested, streamed, user", "llm.invocation_parameters (JSON)"),
-        Family("model_requested", "`model` inside input.value; llm.model_name of a failed call (derived)"),
+        Family(
+            "model_requested", "`model` inside input.value; llm.model_name of a failed call or at Bedrock (derived)"
+        ),
         Family("model_answered", "`model` inside output.value; llm.model_name (derived)"),
         Family("provider_request_id, endpoint_tier", "`id`, `service_tier` inside output.value"),
         Family("cost_nanos, currency (derived: USD)", "llm.cost.total"),

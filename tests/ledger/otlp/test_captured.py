@@ -80,7 +80,7 @@ def test_a_tool_that_was_asked_for_is_in_the_output(name: str) -> None:
         ("openllmetry-anthropic", "anthropic", "claude-sonnet-4-5", "claude-sonnet-4-5-20250929"),
         ("openinference-anthropic", "anthropic", "claude-sonnet-4-5", "claude-sonnet-4-5-20250929"),
         ("openllmetry-bedrock", "aws.bedrock", "claude-3-5-sonnet-20240620-v1:0", ""),
-        ("openinference-bedrock", "aws.bedrock", "", "anthropic.claude-3-5-sonnet-20240620-v1:0"),
+        ("openinference-bedrock", "aws.bedrock", "anthropic.claude-3-5-sonnet-20240620-v1:0", ""),
         ("botocore", "aws.bedrock", "anthropic.claude-3-5-sonnet-20240620-v1:0", ""),
         ("google-genai-latest", "gcp.gemini", "gemini-2.5-flash", "gemini-2.5-flash"),
         ("openllmetry-older", "openai", "gpt-4o-mini", "gpt-4o-mini-2024-07-18"),
@@ -97,8 +97,8 @@ def test_vendor_and_models_are_what_the_package_says_and_no_more(
         asked,
         answered,
     )
-    unsure = name in ("openinference-bedrock", "langfuse")
-    assert ("request.model_answered" in event.derived_fields) == unsure
+    assert ("request.model_answered" in event.derived_fields) == (name == "langfuse")
+    assert ("request.model_requested" in event.derived_fields) == (name == "openinference-bedrock")
 
 
 @pytest.mark.parametrize("name", ["openai-v2-old", "genai-openai-event", "botocore"])

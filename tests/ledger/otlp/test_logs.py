@@ -10,7 +10,7 @@ import pytest
 from ledger.otlp import Mapped, event_id_of, map_logs, map_traces
 from ledger.record.translate import translate
 from ledger.v1 import event_pb2 as pb
-from tests.ledger.otlp.mapping import CHAT, kept
+from tests.ledger.otlp.mapping import CHAT, TOOL, kept
 from tests.ledger.otlp.spans import SPAN_ID, START_NS, TRACE_ID, export, log, log_export, span, span_event
 
 DETAILS = "gen_ai.client.inference.operation.details"
@@ -61,6 +61,74 @@ def test_messages_one_by_one_become_one_amendment_in_their_order() -> None:
     assert [each["role"] for each in json.loads(one.event.request.input.text)] == ["system", "user", "tool"]
     assert json.loads(one.event.request.output.text)["message"] == {"content": "Here."}
     assert (one.event.request.vendor, one.event.request.finish_reason) == ("openai", pb.FINISH_REASON_STOP)
+
+
+def test_two_calls_of_which_only_logs_tell_are_two_events() -> None:
+    """Records of one span that contradict each other tell of several calls: each is an amendment, and none is lost."""
+    first = {**SPOKEN, "gen_ai.response.id": "one", "gen_ai.output.messages": [{"role": "assistant", "parts": ["a"]}]}
+    second = {**first, "gen_ai.response.id": "two", "gen_ai.output.messages": [{"role": "assistant", "parts": ["b"]}]}
+    more = {"gen_ai.response.id": "two", "gen_ai.usage.output_tokens": 9}
+    sent = [log(DETAILS, first), log(DETAILS, second), log("gen_ai.more", more)]
+    one, two = found = mapped(*sent).events
+    assert [(each.event.request.provider_request_id, each.event.request.tokens_out) for each in found] == [
+        ("one", 0),
+        ("two", 9),
+    ]
+    assert ('"a"' in one.event.request.output.text, '"b"' in two.event.request.output.text) == (True, True)
+    assert {each.event.amends_event_id for each in found} == {event_id_of("acme", TRACE_ID, SPAN_ID)}
+    assert (one.others, two.ordinal, two.others) == ((), 1, (2,))
+    assert len({each.event.event_id for each in found}) == 2
+    assert [each.event.event_id for each in found] == [each.event.event_id for each in mapped(*sent).events]
+
+
+def test_what_stands_in_a_records_body_is_read_too() -> None:
+    """Contents that an instrumentation puts into the body of a record count like its attributes; a text is kept."""
+    (one,) = mapped(log(DETAILS, CHAT, {"gen_ai.response.model": "m-1"})).events
+    assert one.event.request.model_answered == "m-1"
+    (other,) = mapped(log("gen_ai.notice", CHAT, "model was warm")).events
+    assert kept(other.event)["gen_ai.notice"] == "model was warm"
+
+
+def test_details_on_a_span_are_the_spans_own() -> None:
+    """Contents that a framework writes on events of the span, in several, are the span's input and output; what
+    contradicts another event is kept beside."""
+    inside = [
+        span_event(DETAILS, {"gen_ai.input.messages": '[{"role": "user", "parts": []}]'}),
+        span_event(
+            DETAILS, {"gen_ai.output.messages": '[{"role": "assistant", "parts": [], "finish_reason": "stop"}]'}
+        ),
+        span_event(DETAILS, {"gen_ai.output.messages": "[]", "gen_ai.response.id": "r-1"}),
+    ]
+    (one,) = map_traces(export(span(CHAT, events=inside)), "acme").events
+    translate(one.event)
+    body = one.event.request
+    assert body.input.text == '[{"parts":[],"role":"user"}]'
+    assert body.output.text == '[{"finish_reason":"stop","parts":[],"role":"assistant"}]'
+    assert (body.finish_reason, body.provider_request_id) == (pb.FINISH_REASON_STOP, "r-1")
+    assert kept(one.event) == {DETAILS: [{"gen_ai.output.messages": "[]"}]}
+
+
+@pytest.mark.parametrize("shape", ["now", "older"])
+def test_what_a_run_took_and_gave_may_be_told_as_messages(shape: str) -> None:
+    """A tool's run whose arguments and result stand in messages, of either shape, has both, and that it failed."""
+    asked = {"role": "tool", "parts": [{"type": "tool_call", "name": "find_order", "arguments": {"order": "A-7"}}]}
+    gave = {"role": "tool", "parts": [{"type": "tool_call_response", "response": [{"text": "shipped"}]}]}
+    inside = {
+        "now": [
+            span_event(DETAILS, {"gen_ai.input.messages": json.dumps([asked])}),
+            span_event(DETAILS, {"gen_ai.output.messages": json.dumps([gave])}),
+        ],
+        "older": [
+            span_event("gen_ai.tool.message", {"role": "tool", "content": '{"order": "A-7"}'}),
+            span_event("gen_ai.choice", {"message": '[{"text": "shipped"}]'}),
+        ],
+    }[shape]
+    (one,) = map_traces(export(span({**TOOL, "gen_ai.tool.status": "error"}, events=inside)), "acme").events
+    translate(one.event)
+    ran = one.event.tool_call
+    assert json.loads(ran.parameters.text) == {"order": "A-7"}
+    assert json.loads(ran.result.text) == [{"text": "shipped"}]
+    assert (ran.tool, ran.outcome) == ("find_order", pb.TOOL_OUTCOME_ERROR)
 
 
 def test_older_sdks_name_the_event_in_an_attribute() -> None:
