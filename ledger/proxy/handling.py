@@ -165,7 +165,11 @@ class Handler:
         self._parts.metrics.recorded(passage.state)
         outgoing = decision.body if decision.verdict == "redact" else passage.body
         fields = self._fields(given, headers, target, redacted=decision.verdict == "redact", length=len(outgoing))
-        await self._sign(target, request.method, fields, outgoing)
+        try:
+            await self._sign(target, request.method, fields, outgoing)
+        except BaseException as error:
+            self._never_left(call, error)
+            raise
         self._parts.metrics.left(time.monotonic() - received_s)
         return await self._passing.forward(request, passage, target, fields, outgoing)
 
@@ -263,6 +267,15 @@ class Handler:
         passage.state = "no"
         self._parts.metrics.recorded("no")
         raise OwnAnswer(503, why, "the ledger did not take the record of this call, which therefore was not sent")
+
+    def _never_left(self, call: Call, error: BaseException) -> None:
+        """It was decided on, perhaps begun on record, and then nothing was done."""
+        named = "proxy_fault"
+        if isinstance(error, OwnAnswer):
+            named = error.code
+        elif isinstance(error, asyncio.CancelledError):
+            named = "proxy_stopped" if self.stopping else "client_disconnected"
+        self._parts.recording.ended(call, End("cancelled", time.monotonic(), error_class=named))
 
     def _fields(
         self, given: Fields, headers: dict[str, str], target: Target, *, redacted: bool, length: int

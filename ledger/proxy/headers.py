@@ -34,6 +34,7 @@ HOP_BY_HOP = frozenset(
         "upgrade",
     }
 )
+ENCODING = "content-encoding"
 READABLE = ("gzip", "deflate", "identity")
 VIA = "1.1 audit-ledger"
 _NOT_SENT = HOP_BY_HOP | {"host", "expect", "content-length"}
@@ -77,8 +78,12 @@ def passed_back(fields: Fields) -> CIMultiDict[str]:
 
 
 def by_name(fields: Fields) -> dict[str, str]:
-    """The fields by name in small letters; of a repeated one the last."""
-    return {lower: value for lower, _, value in fields}
+    """The fields by name in small letters; of a repeated one the last, but of the content encoding, of which each is
+    one more on top of the others (RFC 9110, 8.4), all of them."""
+    found = {lower: value for lower, _, value in fields}
+    if ENCODING in found:
+        found[ENCODING] = ", ".join(value for lower, _, value in fields if lower == ENCODING)
+    return found
 
 
 def _left_out(fields: Fields, always: frozenset[str]) -> frozenset[str]:

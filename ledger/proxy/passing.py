@@ -85,6 +85,11 @@ class Passing:
                 raise OwnAnswer(passage.status, named, "no answer came from the upstream") from None
             _break_off(request)
             return passage.response
+        except ConnectionError:
+            raise
+        except Exception:
+            end = End("failed", 0.0, error_class="proxy_fault")
+            raise
         finally:
             if end.kind == "cancelled":
                 end = replace(end, error_class="proxy_stopped" if self.stopping else "client_disconnected")

@@ -94,4 +94,7 @@ def opened(body: bytes, encoding: str, bytes_max: int) -> bytes:
         raise OwnAnswer(400, "content_encoding", "the body is not what its content encoding says") from None
     if len(whole) > bytes_max:
         raise OwnAnswer(413, "body_too_large", f"a request's body has at most {bytes_max} bytes here")
+    if body and not open_.is_whole:
+        # What the vendor would make of it is not known, and so neither is what it would be told.
+        raise OwnAnswer(400, "content_encoding", "the body ends within its content encoding")
     return whole

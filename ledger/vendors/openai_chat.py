@@ -7,6 +7,9 @@
 Shapes: the types of OpenAI's own client. Reasoning stands in `reasoning_content` or `reasoning` where a server tells
 it. Tokens in hold the cached ones, tokens out the reasoning ones, as OpenAI counts.
 
+Calls in a stream are told from each other by their number. Some servers give all of them the same, or none: there a
+piece that brings another id and a name begins another call.
+
 Messages of the roles system and developer that stand before all others are the system instructions. A message of role
 `tool` (or, before tools, `function`) is a tool that ran; the arguments are those of the assistant's message that asked.
 """
@@ -149,6 +152,7 @@ class _Choice:
         self.room = room
         self.texts: dict[str, Pieces] = {}
         self.calls: dict[int, _Call] = {}
+        self.places: dict[int, int] = {}
         self.finish: Json = None
 
 
@@ -188,7 +192,7 @@ class ChatAssembler:
                 choice.texts.setdefault(key, Pieces(self._room)).add(piece)
         for part in tables(delta.get("tool_calls")):
             self.first_output = True
-            call = kept_at(choice.calls, whole(part.get("index")) or 0, _Call(self._room), self._room)
+            call = kept_at(choice.calls, _place(choice, part), _Call(self._room), self._room)
             if call is not None:
                 _take_call(call, part)
         if function := table(delta.get("function_call")):
@@ -204,6 +208,17 @@ class ChatAssembler:
         """The completion so far."""
         choices = [{"index": at, **_choice(self._choices[at])} for at in sorted(self._choices)]
         return {**self._head, "choices": choices}
+
+
+def _place(choice: _Choice, part: dict[str, Json]) -> int:
+    """Where the call of a piece is kept."""
+    number = whole(part.get("index")) or 0
+    place = choice.places.get(number, number)
+    there = choice.calls.get(place)
+    given, named = text(part.get("id")), text(table(part.get("function")).get("name"))
+    if there is not None and given and named and text(there.head.get("id")) not in ("", given):
+        place = choice.places[number] = max(choice.calls) + 1
+    return place
 
 
 def _take_call(call: _Call, part: dict[str, Json]) -> None:

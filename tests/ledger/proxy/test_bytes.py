@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -145,6 +146,16 @@ def test_a_compressed_request_goes_on_compressed(both: Both) -> None:
     assert "unpacked" in both.proxy.event_of(event_in(head)).request.input.text
 
 
+def test_all_members_of_a_compressed_request_are_seen(both: Both) -> None:
+    """gzip in several members is one body: what stands in the last is recorded, as the vendor reads it."""
+    both.upstream.answer = [b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"]
+    body = BODY.replace(b"hi", b"split in two")
+    packed = gzip.compress(body[:40]) + gzip.compress(body[40:])
+    head, _ = ask(both.port, post("/openai/v1/chat/completions", packed, b"Content-Encoding: gzip"))
+    request = both.proxy.event_of(event_in(head)).request
+    assert json.loads(request.input.text)[0]["content"] == "split in two"
+
+
 def test_a_body_of_a_megabyte_goes_through(both: Both) -> None:
     """A large request and a large answer arrive whole; the record keeps as much as it may, and says that it was cut."""
     both.upstream.seen.clear()
@@ -229,6 +240,21 @@ def test_a_request_in_chunks_is_taken(both: Both) -> None:
         (post("/openai/v1/chat/completions", BODY, b"x-ledger-class: secret"), b"400", b"x-ledger-class: expected"),
         (post("/openai/v1/chat/completions", BODY, b"x-ledger-user: a", b"x-ledger-user: b"), b"400", b"given twice"),
         (post("/openai/v1/chat/completions", BODY, b"Content-Encoding: br"), b"415", b"content_encoding"),
+        (
+            post("/openai/v1/chat/completions", gzip.compress(BODY)[:-9], b"Content-Encoding: gzip"),
+            b"400",
+            b"content_encoding",
+        ),
+        (
+            post(
+                "/openai/v1/chat/completions",
+                gzip.compress(BODY),
+                b"Content-Encoding: gzip",
+                b"Content-Encoding: identity",
+            ),
+            b"415",
+            b"content_encoding",
+        ),
         (post("/openai/v1/chat/completions", BODY, b"x-ledger-tenant: other"), b"403", b"audit_ledger_denied"),
         (b"POST http://elsewhere/ HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", b"400", b"audit_ledger_path"),
     ],

@@ -19,6 +19,8 @@ import openai
 import pytest
 
 from ledger.cli.proxying import READY
+from ledger.errors import Unavailable
+from ledger.proxy.aws_signing import AwsSigner
 from ledger.v1 import event_pb2 as pb
 from tests.ledger.client.gateway import ScriptedGateway, hangs, wait_until
 from tests.ledger.proxy.raw import RawUpstream, ask, event_in, post, raw_upstream
@@ -51,6 +53,24 @@ def test_calls_go_on_and_records_wait_on_the_disk(gateway: ScriptedGateway, vend
         events = proxy.events(sent)
     assert len({each.event_id for each in events}) == sent
     assert gateway.conflicts == []
+
+
+def test_a_call_that_can_not_be_signed_has_an_end_on_record(
+    gateway: ScriptedGateway, vendor: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the proxy's own credentials can't be had, a beginning on record does not stay open: nothing left."""
+
+    def away(*_: object) -> None:
+        raise Unavailable("no credentials now")
+
+    monkeypatch.setattr(AwsSigner, "sign", away)
+    with proxied(gateway, vendor.url, tmp_path, on_ledger_down="refuse") as proxy:
+        head, body = ask(int(proxy.url.rpartition(":")[2]), post("/bedrock/model/anthropic.m/converse"))
+        assert (head.split(b" ")[1], b"credentials" in body) == (b"503", True)
+        began, ended = proxy.operation_of(event_in(head), 2)
+    assert (began.phase, ended.phase) == (pb.PHASE_STARTED, pb.PHASE_CANCELLED)
+    assert ended.request.error_class == "credentials"
+    assert vendor.seen == []
 
 
 def test_without_a_place_for_records_callers_are_told_so(

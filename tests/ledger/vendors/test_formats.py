@@ -41,6 +41,28 @@ def test_an_answer_in_one_body(name: str, turn: Turn) -> None:
     assert not found.error_class
 
 
+@pytest.mark.parametrize("numbers", [(0, 1), (0, 0), (None, None)])
+def test_streamed_calls_are_told_apart_however_they_are_numbered(numbers: tuple[int | None, int | None]) -> None:
+    """Calls that a server gives the same number, or none, are two calls; pieces behind a call's first belong to it."""
+
+    def piece(at: int | None, given: dict[str, Any]) -> dict[str, Any]:
+        return {"choices": [{"index": 0, "delta": {"tool_calls": [given if at is None else {"index": at, **given}]}}]}
+
+    def begun(at: int | None, name: str) -> dict[str, Any]:
+        return piece(at, {"id": f"call_{name}", "type": "function", "function": {"name": name, "arguments": '{"n":'}})
+
+    frames = []
+    for at, name in zip(numbers, ("one", "two"), strict=True):
+        frames += [begun(at, name), piece(at, {"function": {"arguments": f'"{name}"'}}), begun(at, name)]
+        frames[-1]["choices"][0]["delta"]["tool_calls"][0]["function"]["arguments"] = "}"
+    found = read("/v1/chat/completions", event_frames(frames, done=True), SSE)
+    assert isinstance(found.output, dict)
+    assert [(each["id"], each["function"]["arguments"]) for each in found.output["tool_calls"]] == [
+        ("call_one", '{"n":"one"}'),
+        ("call_two", '{"n":"two"}'),
+    ]
+
+
 def _without_ids(value: Any) -> Any:
     """An output without what a vendor makes anew for each answer, and what is empty."""
     if isinstance(value, dict):

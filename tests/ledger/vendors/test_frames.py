@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import zlib
 from itertools import pairwise
@@ -99,6 +100,25 @@ def test_compressed_answers_are_opened_to_a_bound(encoding: str, bits: int) -> N
     opened = decompressor(encoding)
     assert opened is not None
     assert opened(data, 1_000) == b"0" * 1_000
+
+
+def test_gzip_of_several_members_is_read_whole() -> None:
+    """Members one behind the other, however they are cut, are one body; what is no member, or one too many, is not."""
+    data = gzip.compress(b"first, ") + gzip.compress(b"second") + bytes(3)
+    for at in range(len(data)):
+        opened = decompressor("gzip")
+        assert opened is not None
+        assert opened(data[:at], 100) + opened(data[at:], 100) == b"first, second"
+        assert opened.is_whole
+    for wrong in (gzip.compress(b"a") + b"tail", gzip.compress(b"") * 65):
+        opened = decompressor("gzip")
+        assert opened is not None
+        with pytest.raises(Broken):
+            opened(wrong, 100)
+    half = decompressor("gzip")
+    assert half is not None
+    half(data[:15], 100)
+    assert not half.is_whole
 
 
 def test_an_encoding_that_is_not_what_it_says() -> None:
