@@ -18,7 +18,8 @@ contents. Times without a zone are UTC, as the table has them.
 | `model`, `model_group`                 | model asked for; the name it is routed under: deployment                    |
 | `custom_llm_provider`, `api_base`      | vendor; region, where the address of a vendor's endpoint tells it (derived) |
 | `proxy_server_request`, `messages`     | what was asked: input, instructions, tools, parameters, tools that ran      |
-| `response`                             | the output, model that answered, finish reason                              |
+| `response`                             | the output, finish reason, model that answered (unless it is LiteLLM's echo |
+|                                        | of the one asked for, as in streams)                                        |
 | tokens, `spend`, `request_duration_ms` | tokens, cost in USD, latency; `completionStartTime` before the end: time to |
 |                                        | first token, and that it was streamed (derived)                             |
 | `end_user`, else `user`                | who acted, as the caller claims; with both, `user` is a subject, the owner  |
@@ -44,7 +45,7 @@ from urllib.parse import urlsplit
 from ledger.client.builders import request, tool_call
 from ledger.client.ids import derived_event_id
 from ledger.errors import Rejected
-from ledger.importers.litellm_calls import OPERATIONS, VENDORS, format_of, without_additions
+from ledger.importers.litellm_calls import OPERATIONS, VENDORS, format_of, without_additions, without_echo
 from ledger.importers.producing import exchange_fields, imported
 from ledger.importers.records import text_of
 from ledger.importers.run import Source
@@ -112,6 +113,10 @@ def _exchange(
     """The request, and the tools that its bodies tell of."""
     body, response = _asked_body(row), json_of(row.get("response"))
     asked, answered = _read(call_type, body, response)
+    observed = _observed(row, metadata, call_type)
+    provider, echoes = text(row.get("custom_llm_provider")), [text(row.get(each)) for each in ("model", "model_group")]
+    streamed = asked.streamed is True or observed.get("streamed") is True
+    answered = without_echo(answered, provider, echoes, streamed=streamed)
     truncated = "litellm_truncated" in dump([body, response])
     story = known(session_id=fields.get("session_id"), correlation_id=fields.get("correlation_id"))
     said = exchange_fields(asked, answered, truncated=truncated)
@@ -122,7 +127,6 @@ def _exchange(
     if text(row.get("cache_hit")) == "True":
         # The id of another call, whose answer this is.
         said.pop("provider_request_id", None)
-    observed = _observed(row, metadata, call_type)
     derived = [*observed.pop("derived_fields", ()), *_derived_vendor(row, observed)]
     vendor = observed.get("vendor", "")
     event = request(**{**said, **observed, **fields}, derived_fields=derived)

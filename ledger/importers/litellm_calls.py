@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
+from ledger.vendors.exchange import Answered
 from ledger.vendors.json_values import Json, table, tables
 from ledger.vendors.routes import FormatName
 
@@ -25,6 +29,16 @@ VENDORS = {
     "watsonx_text": "ibm.watsonx.ai",
 }
 """As OpenTelemetry's GenAI conventions spell them; a provider that is not here keeps LiteLLM's name."""
+
+_TOLD_IN_STREAMS = frozenset({"azure", "azure_ai"})
+_TOLD = frozenset(
+    {
+        *("openai", "text-completion-openai", "azure", "azure_text", "anthropic", "gemini", "vertex_ai"),
+        *("vertex_ai_beta", "mistral", "codestral", "groq", "deepseek", "xai", "perplexity", "together_ai"),
+        *("fireworks_ai", "openrouter", "hosted_vllm"),
+    }
+)
+"""Providers of which LiteLLM hands on the model that the answer names."""
 
 _CALLS: dict[str, tuple[str, ...]] = {
     "chat": (
@@ -93,3 +107,21 @@ def _choice(choice: dict[str, Json]) -> dict[str, Json]:
     if isinstance(extra, dict) and any(value is not None for value in extra.values()):
         said["provider_specific_fields"] = extra
     return {**choice, "message": said}
+
+
+def without_echo(answered: Answered, provider: str, asked: Iterable[str], *, streamed: bool) -> Answered:
+    """The answer without a model that is LiteLLM's echo of the one asked for.
+
+    An answer that names no model, and every stream but Azure's, gets the model that LiteLLM was asked for (`asked`: its
+    name, and that of its group). Which version answered is then not known. Only where LiteLLM hands on what the
+    provider says, a name that is both was told.
+    """
+    told = (streamed and provider in _TOLD_IN_STREAMS) or (not streamed and provider in _TOLD)
+    if told or _bare(answered.model) not in {_bare(each) for each in asked}:
+        return answered
+    return replace(answered, model="")
+
+
+def _bare(model: str) -> str:
+    """A model's name without the routes that LiteLLM puts in front."""
+    return model.rpartition("/")[2]

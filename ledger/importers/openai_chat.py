@@ -12,6 +12,7 @@ A file is JSON Lines, one conversation a line, gzipped or not:
   asked for it is named. Why the agent called it is not in the format: no intent.
 - What the user said after the assistant's last message is input of no request: nobody answered it. It becomes no event,
   and is counted as left out. (Once the conversation goes on in a longer file, it is the input of the next request.)
+- A message without text that asks for no tool (a refusal, sound, a call in the format before tools) is kept whole.
 - `model` is what was asked for; which version answered is not in the format.
 - `user_id` acts; session and correlation id are the conversation id.
 
@@ -141,11 +142,11 @@ class _Translation:
         calls = message.get("tool_calls") or []
         if not isinstance(calls, list):
             raise Rejected(f"{where}: tool_calls", "expected a list")
-        if calls:
+        if calls or _says_otherwise(message):
             body.output.CopyFrom(_json_content(message))
         else:
             body.output.CopyFrom(content(_content_text(message, where)))
-        body.finish_reason = _FINISH["tool_calls" if calls else "stop"]
+        body.finish_reason = _FINISH["tool_calls" if calls or message.get("function_call") else "stop"]
         event.derived_fields.append("request.finish_reason")
         for at, call in enumerate(calls):
             self._asked.update([_asked(call, event.event_id, f"{where}: tool_calls[{at}]")])
@@ -167,6 +168,12 @@ class _Translation:
         body.provider = "internal"
         body.result.CopyFrom(content(_content_text(message, where)))
         self.events.append(event)
+
+
+def _says_otherwise(message: dict[str, Any]) -> bool:
+    """Whether what a message without text says stands in other fields."""
+    others = message.keys() - {"role", "content", "name", "tool_calls"}
+    return not message.get("content") and any(message[each] is not None for each in others)
 
 
 def _asked(call: Any, event_id: bytes, where: str) -> tuple[str, tuple[bytes, str, str]]:

@@ -22,7 +22,7 @@ does: `user_id`, `session_id` or LangGraph's `thread_id`, `role`; a user named t
 is around: what the tool does with the same `Ledger` is below it.
 
 What it can't know: why a tool was called, but for the text that the model said beside the call; which version answered,
-unless the model's class tells it.
+unless the model's class tells it (at Bedrock it tells the one asked for, which is no answer).
 """
 
 from __future__ import annotations
@@ -247,6 +247,7 @@ class LedgerCallbackHandler(BaseCallbackHandler):  # type: ignore[misc]  # not f
         if run is None or run.event_id is None:
             raise LookupError("a run that was not begun")
         fields, calls, said = shapes.answer(response) if response is not None else ({}, (), None)
+        fields = shapes.without_echo(run.given, fields)
         for call in calls:
             run.trace.book.note(AskedCall(run.event_id, call.call_id, call.tool, said))
         failed = error_fields(error) if error is not None else {}

@@ -126,6 +126,15 @@ def _usage(generation: Any, whole: Mapping[str, Any]) -> dict[str, Any]:
     )
 
 
+def without_echo(asked: Mapping[str, Any], answered: dict[str, Any]) -> dict[str, Any]:
+    """The answer's fields without a model that is only the one asked for: Bedrock answers with none, so LangChain puts
+    its own there."""
+    answers = asked.get("vendor") != VENDORS["bedrock"] or answered.get("model_answered") != asked.get(
+        "model_requested"
+    )
+    return answered if answers else {name: value for name, value in answered.items() if name != "model_answered"}
+
+
 def document(given: Any, index: str | None, rank: int) -> dict[str, Any]:
     """A retrieved document."""
     metadata = getattr(given, "metadata", None)

@@ -19,7 +19,8 @@ id.
 Results of tools that a call carries to the model are tool calls on record, as far as nobody else recorded them
 (`@ledger.tool` under `ledger.answering(call_id)`); when they ran is not known. `tool_results=False` leaves them out.
 
-What it can't know: a stream that nobody reads to its end ends nowhere, so there is no event; with
+What it can't know: which version answered in a stream, and of providers whose answers name none, since LiteLLM puts the
+model asked for in its place; a stream that nobody reads to its end ends nowhere, so there is no event; with
 `turn_off_message_logging` contents are LiteLLM's placeholder.
 """
 
@@ -39,7 +40,7 @@ from ledger.client.capture.around import Around
 from ledger.client.capture.asked import AskedCall, Book
 from ledger.client.capture.finish import calls_of
 from ledger.client.capture.lifecycle import event_in
-from ledger.importers.litellm_calls import OPERATIONS, VENDORS, format_of, without_additions
+from ledger.importers.litellm_calls import OPERATIONS, VENDORS, format_of, without_additions, without_echo
 from ledger.v1 import event_pb2 as pb
 from ledger.vendors import FORMATS, answered_fields, asked_fields, results_seen, runs_at_vendor
 from ledger.vendors.exchange import Answered, Asked
@@ -155,6 +156,9 @@ class LedgerLogger(CustomLogger):  # type: ignore[misc]  # litellm is not follow
             yield event_in(self._ledger, "tool_call", around, {**own, **_mcp_call(log, metadata)})
             return
         asked, answered = _read(log)
+        echoes = [text(log.get(each)) for each in ("model", "model_group")]
+        provider, streamed = text(log.get("custom_llm_provider")), log.get("stream") is True
+        answered = without_echo(answered, provider, echoes, streamed=streamed)
         said = {**asked_fields(asked), **answered_fields(answered), **_observed(log, metadata)}
         event = event_in(self._ledger, "request", around, {**said, **own})
         self._note_calls(answered, identity, place.book)

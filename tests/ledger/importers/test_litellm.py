@@ -130,6 +130,41 @@ def test_a_row_says_who_asked_which_model_what(tmp_path: Path) -> None:
     assert tool.story.session_id == "chat-17"
 
 
+@pytest.mark.parametrize(
+    ("changed", "answered"),
+    [
+        ({"custom_llm_provider": "openai", "response": {**RESPONSE, "model": "gpt-4o"}}, ""),
+        ({"custom_llm_provider": "openai", "endTime": ROW["completionStartTime"]}, "gpt-4o-2024-08-06"),
+        ({"custom_llm_provider": "openai", "response": {**RESPONSE, "model": "support-model"}}, ""),
+        ({"response": {**RESPONSE, "model": "gpt-4o"}}, "gpt-4o"),
+        (
+            {
+                "custom_llm_provider": "bedrock",
+                "model": "bedrock/eu.anthropic.claude-v1:0",
+                "endTime": ROW["completionStartTime"],
+                "response": {**RESPONSE, "model": "eu.anthropic.claude-v1:0"},
+            },
+            "",
+        ),
+        (
+            {
+                "custom_llm_provider": "openai",
+                "endTime": ROW["completionStartTime"],
+                "response": {**RESPONSE, "model": "gpt-4o"},
+            },
+            "gpt-4o",
+        ),
+    ],
+)
+def test_a_model_that_only_echoes_the_one_asked_for_did_not_answer(
+    tmp_path: Path, changed: dict[str, Any], answered: str
+) -> None:
+    """LiteLLM puts the model asked for into streams, and into answers that name none: that is no answer. What it
+    hands on of the provider's own is."""
+    *_, event = _events(tmp_path, {**ROW, **changed})
+    assert event.request.model_answered == answered
+
+
 def _as_csv(path: Path, *rows: dict[str, Any], opened: Any = open) -> Path:
     """As PostgreSQL's COPY writes the table: JSON as text, times without a zone, null as nothing."""
     with opened(path, "wt", newline="", encoding="utf-8") as file:

@@ -65,6 +65,21 @@ def test_a_request_has_what_was_said_since_the_last_answer(tmp_path: Path) -> No
     )
 
 
+@pytest.mark.parametrize(
+    ("other", "finish"),
+    [
+        ({"refusal": "I can't help with that."}, pb.FINISH_REASON_STOP),
+        ({"function_call": {"name": "get_flight", "arguments": "{}"}}, pb.FINISH_REASON_TOOL_CALLS),
+    ],
+)
+def test_an_answer_without_text_is_kept_whole(tmp_path: Path, other: dict[str, Any], finish: int) -> None:
+    """A refusal, or a call in the format before tools, is what the model answered."""
+    message = {"role": "assistant", "content": None, **other}
+    (event,) = _events(tmp_path, conversation(messages=[message]))
+    assert json.loads(event.request.output.text) == message
+    assert event.request.finish_reason == finish
+
+
 def test_a_tool_call_knows_who_asked_for_it(tmp_path: Path) -> None:
     """Its tool, arguments and request come from the call that it answers; why it was called is not known."""
     request, call, _ = _events(tmp_path, conversation())

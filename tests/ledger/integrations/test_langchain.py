@@ -153,6 +153,17 @@ def test_an_agents_run_is_on_record_step_by_step(events: list[Event]) -> None:
     assert len({event.story.correlation_id for event in found}) == 1
 
 
+def test_at_bedrock_the_model_asked_for_is_no_answer() -> None:
+    """LangChain puts the model asked for into Bedrock's answers, which name none; elsewhere a name is the answer's."""
+    from ledger.integrations.langchain_messages import without_echo
+
+    model = "eu.anthropic.claude-v1:0"
+    asked = {"vendor": "aws.bedrock", "model_requested": model}
+    assert without_echo(asked, {"model_answered": model, "tokens_in": 1}) == {"tokens_in": 1}
+    assert without_echo(asked, {"model_answered": "other"}) == {"model_answered": "other"}
+    assert without_echo({**asked, "vendor": "openai"}, {"model_answered": model}) == {"model_answered": model}
+
+
 def test_what_was_retrieved_is_context_of_the_next_request(events: list[Event]) -> None:
     """The retriever's run is on record with its query; its documents are the request's context, inferred and said to
     be; a streamed answer is whole."""

@@ -123,6 +123,8 @@ def test_calls_streams_and_failures_are_on_record(events: list[Event]) -> None:
     assert body.HasField("latency_ms")
     assert body.provider_request_id
     assert (streamed.request.output.text, streamed.request.HasField("time_to_first_token_ms")) == (PLAIN, True)
+    # LiteLLM gives a stream the model asked for: which one answered is not known.
+    assert streamed.request.model_answered == ""
     assert "Rate limit" in failed.request.error_text.text
     assert not failed.request.HasField("output")
     for event in (plain, streamed, failed):
