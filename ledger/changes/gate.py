@@ -21,6 +21,7 @@ An artifact passes when
 | `threshold_missing`          | nobody gives any metric of the report a threshold                         |
 | `threshold_not_met`          | a score is on the wrong side of its threshold                             |
 | `evaluation_of_other`        | a report is on an artifact that this commit does not have                 |
+| `no_artifacts`               | neither this commit nor the base has any but the declaration itself       |
 | `author_not_signed`          | a commit that touches it is not signed by its author                      |
 
 The declaration itself needs a review whatever it says, and no evaluation. So does the removal of an artifact.
@@ -169,6 +170,13 @@ def _evaluation_failures(
         yield Failure("no_evaluation", "no report is on this artifact")
     elif not any(score.passed is not None for score in scores):
         yield Failure("threshold_missing", "no metric has a threshold; [[evaluations]] declares one")
+
+
+def nothing_held(artifacts: Iterable[str], own_key: str) -> list[Failure]:
+    """Where there is no artifact but the declaration (`own_key`), a gate would hold nothing to anything, for ever."""
+    if any(key != own_key for key in artifacts):
+        return []
+    return [Failure("no_artifacts", "no file is an artifact; [[artifacts]] in audit-ledger.toml says which are")]
 
 
 def stray_reports(reports: Iterable[Report], artifacts: Mapping[str, Artifact]) -> list[Failure]:

@@ -10,7 +10,7 @@ import click
 
 from ledger.changes.events import change_event
 from ledger.changes.evidence import Evidence
-from ledger.changes.gate import Failure, Outcome, judge, stray_reports
+from ledger.changes.gate import Failure, Outcome, judge, nothing_held, stray_reports
 from ledger.changes.gathering import look_at, rolled_back
 from ledger.changes.git import Repository
 from ledger.changes.reviews import Claim
@@ -197,6 +197,9 @@ def deploy(subject: Subject, despite_gate: str | None, publishing: Publishing) -
 def rollback(subject: Subject, back_to: str, by: str, publishing: Publishing) -> None:
     """Publish that an artifact is rolled back: from the commit's revision to the one that an earlier commit has.
 
+    Whether that one had been approved, the ledger knows: reconstructions flag what never was. A model's name that fixes
+    no version is refused.
+
     \b
     Example:
       audit-ledger change rollback --artifact prompt:support --back-to v1.3 --by lena.koch --ticket INC-2207
@@ -207,6 +210,7 @@ def rollback(subject: Subject, back_to: str, by: str, publishing: Publishing) ->
         found = [rolled_back(looked.repository, looked.commission, each, back_to) for each in looked.candidates]
         rules = looked.commission.declaration.rules
         outcomes = [judge(each, (), rules) for each in found]
+        _hold_to_pins(outcomes)
         told = {"rolled_back_at": looked.commission.commit}
         events = [change_event(publishing.occasion(looked, by), "roll_back", each, (), told) for each in outcomes]
         publish_changes(events, publishing)
@@ -242,7 +246,8 @@ def _judged(looked: Looked) -> tuple[list[Outcome], list[Failure]]:
     own = replace(rules, reviewers_min=max(rules.reviewers_min, commission.base_reviewers_min))
     reports = looked.evidence.reports
     outcomes = [judge(each, reports, own if each.is_declaration else rules) for each in looked.candidates]
-    return outcomes, stray_reports(reports, commission.artifacts)
+    held = nothing_held((*commission.artifacts, *commission.base_artifacts), commission.own_key)
+    return outcomes, [*held, *stray_reports(reports, commission.artifacts)]
 
 
 def _passed(looked: Looked, publishing: Publishing) -> list[Outcome]:

@@ -26,7 +26,7 @@ from query.story import Window
     "--fail-under",
     type=click.FloatRange(0, 100),
     metavar="PERCENT",
-    help="Exit code 1 when a service answers less than this of what is core.",
+    help="Exit code 1 when a service answers less than this of what is core, or there is no event at all.",
 )
 def coverage(
     asked: Asked,
@@ -65,6 +65,9 @@ def coverage(
 def _check(told: dict[str, Any], fail_under: float | None) -> None:
     if fail_under is None:
         return
+    if fail_under > 0 and not told["services"]:
+        click.echo("no event: nothing is answered", err=True)
+        raise click.exceptions.Exit(EXIT_FINDING)
     short = [
         each
         for each in told["services"]

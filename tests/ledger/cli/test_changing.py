@@ -88,6 +88,28 @@ def test_nothing_that_differs_passes(bench: Bench) -> None:
     assert (done.code, "nothing to judge" in done.out) == (0, True)
 
 
+def test_a_gate_that_holds_nothing_fails(tmp_path: Path) -> None:
+    """Where no file is an artifact, by a pattern that matches none, say, the gate does not pass in silence."""
+    bench = Bench(tmp_path)
+    bench.repository.commit({"prompts/support.md": None, "ai/support.md": "one\n"})
+    for arguments in ((), ("--base", "HEAD~0")):
+        done = bench.run("gate", *arguments)
+        assert (done.code, "! no_artifacts: " in done.out, "gate failed" in done.out) == (1, True, True)
+
+
+def test_a_rollback_to_a_floating_model_is_refused(tmp_path: Path) -> None:
+    """`latest` is no pin, on the way back either."""
+    bench = Bench(tmp_path)
+    floating = '[models]\nsupport = "openai/gpt-4o-latest"\n'
+    bench.repository.commit({"models.toml": floating})
+    back_to = bench.repository.head()
+    bench.repository.commit({"models.toml": floating.replace("latest", "2024-08-06")})
+    key = next(each for each in bench.run("check", "--json").json["artifacts"] if each["kind"] == "model")["id"]
+    named = ("--artifact", f"model:{key}", "--back-to", back_to, "--by", "lena.koch", "--dry-run")
+    done = bench.run("rollback", *named)
+    assert (done.code, "floating_model" in done.err) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
