@@ -16,6 +16,7 @@ from ledger.vendors.pieces import Room
 from tests.ledger.vendors.test_frames import Cuts, JsonValues, cut_at
 from tests.ledger.vendors.wires import EVERY_WIRE, SSE, WIRES, read, route
 from tests.vendors import bedrock_api
+from tests.vendors.serving import event_frames
 from tests.vendors.turns import PLAIN, TOOL, Turn
 
 ANSWERED = [Turn.ASK_TOOL, Turn.ANSWER, Turn.PLAIN]
