@@ -3,8 +3,8 @@
 Such a store still has keys that were destroyed since, and knows nothing of the persons met since. Serving from it would
 bring back what was erased. It gives itself away: it remembers the newest round of each partition
 (`ledger.newest_rounds`), written after each round, so that it is behind the published rounds by one at most, when a
-sealer was killed in between, and harmless when that one holds no erasure or expiry. Behind by more, or by one that
-does: nobody opens it but `restore`, which replays what it missed.
+sealer was killed in between, and harmless when that one holds no erasure, expiry or legal hold. Behind by more, or by
+one that does: nobody opens it but `restore`, which replays what it missed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from ledger.segments.round import EVENTS, ROUND
 from ledger.segments.rows import from_parquet
 from ledger.signed import SIGNED
 
-DESTROYING = ("erasure", "expiry")
+DECIDING = ("erasure", "expiry", "legal_hold")
+"""Kinds of event whose effect on a key store is lost with it: what is destroyed comes back, what is held can go."""
 LOOKS = 4
 PAUSE_S = 0.25
 """Two sealers that race can each be about to remember a round; a moment later one of them has."""
@@ -49,8 +50,8 @@ def check_not_behind(
     newest = known[partition].number if partition in known else "none"
     raise KeyStoreBehind(
         f"the key store is older than the ledger: the newest round of partition {partition} that it knows is {newest}, "
-        "later ones are published. It may hold keys that were destroyed since. Run `audit-ledger restore`, which "
-        "replays the erasures and expiries it missed, before anything else"
+        "later ones are published. It may hold keys that were destroyed since, and lack legal holds. Run `audit-ledger "
+        "restore`, which replays the erasures, expiries and holds it missed, before anything else"
     )
 
 
@@ -58,12 +59,12 @@ def _is_behind(store: FileStore, partition: int, newest: NewestRound | None) -> 
     following = newest.number + 1 if newest is not None else 0
     # That one may be published already; the one after it only by whoever remembered it.
     return store.exists(names.round_name(partition, following + 1)) or (
-        store.exists(names.round_name(partition, following)) and _destroys(store, partition, following)
+        store.exists(names.round_name(partition, following)) and _decides(store, partition, following)
     )
 
 
-def _destroys(store: FileStore, partition: int, number: int) -> bool:
-    """Whether a round holds an erasure or expiry."""
+def _decides(store: FileStore, partition: int, number: int) -> bool:
+    """Whether a round holds an event of `DECIDING`."""
     where = names.round_name(partition, number)
     try:
         file = ROUND.decode(SIGNED.decode(store.read(where)).body).file(EVENTS)
@@ -72,4 +73,4 @@ def _destroys(store: FileStore, partition: int, number: int) -> bool:
     if file is None:
         return False
     kinds = from_parquet(store.read(file.name), file.name, ["kind"])["kind"]
-    return any(kind in DESTROYING for kind in kinds.unique().to_pylist())
+    return any(kind in DECIDING for kind in kinds.unique().to_pylist())

@@ -6,14 +6,13 @@ and leaves nothing, but for SQL, whose error messages can quote what they stumbl
 exception, on a home that can't be written: metadata is given there unrecorded, contents never (`query.cli.answering`).
 
 The query's own text is a content of the Access. Persons do not stand in it: an identifier asked for is replaced by its
-pseudonym, in SQL every quoted text that is a person's identifier; e-mail addresses are taken out of SQL even where no
-such person is known. An unknown person is recorded as unknown: a question leaves no trace of somebody who is not there.
+pseudonym, in SQL and in the reason every one that is found (`query.without_persons`). An unknown person is recorded as
+unknown: a question leaves no trace of somebody who is not there.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -23,7 +22,6 @@ from ledger.errors import Rejected, Unavailable
 from ledger.gateway import own
 from ledger.identity.tls import ClientTls
 from ledger.keys.process import ProcessKey
-from ledger.keys.provider import ScopeKeys
 from ledger.record.names import name
 from ledger.tenants import ORG, SYSTEM
 from ledger.v1 import event_pb2 as pb
@@ -41,8 +39,6 @@ _KINDS = {
     "export": pb.QUERY_KIND_EXPORT,
 }
 REASON_CHARACTERS_MAX = 2_000
-_QUOTED = re.compile(r"'((?:[^']|'')*)'")
-_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +124,3 @@ class GatewayPublisher(own.GatewayPublisher):
         except (own.NotTaken, Rejected) as error:
             why = error.why if isinstance(error, own.NotTaken) else error.reason
             raise Unavailable(f"the access could not be recorded ({why}), so the answer is not given") from None
-
-
-def without_persons(sql: str, keys: ScopeKeys, tenant: str) -> str:
-    """A query's text with persons' identifiers replaced by their pseudonyms, and e-mail addresses taken out."""
-
-    def replaced(match: re.Match[str]) -> str:
-        identifier = match[1].replace("''", "'").strip()
-        pseudonym = keys.pseudonym(tenant, identifier) if identifier else None
-        return match[0] if pseudonym is None else f"'pseudonym:{pseudonym.hex()}'"
-
-    return _ADDRESS.sub("[address]", _QUOTED.sub(replaced, sql))

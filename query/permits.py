@@ -9,7 +9,8 @@ Without roles whoever reaches the address is believed who he says he is, and may
 | `sample`   | open for the events of the sample, closed for all others                              |
 | `metadata` | closed                                                                                |
 
-Every `Denied` and every `Unauthenticated` is sealed (`ledger.identity.refusals`).
+Every `Denied` and every `Unauthenticated` is sealed (`ledger.identity.refusals`), and so is a question for contents
+without case or reason, which the caller may state and ask again.
 """
 
 from __future__ import annotations
@@ -75,6 +76,9 @@ class Permits:
             case "case" if not metadata_only:
                 for field in ("case_id", "reason"):
                     if not getattr(reader, field).strip():
+                        why = f"contents asked for without a {field.removesuffix('_id')}"
+                        given = _case(reader.case_id)
+                        self.refused(call, Denied(caller.name, why, tenant, owns=True, role=found.role, case_id=given))
                         raise Rejected(f"reader.{field}", f"is required before an {found.role} is shown contents")
                 return Allowed(who)
             case "sample":

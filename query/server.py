@@ -137,7 +137,7 @@ async def run_query_server(
             through = GatewayPublisher(address, process_key, tls=own_tls(config.gateway))
             stack.push_async_callback(through.close)
             publisher = through
-        queries = Queries(await asyncio.to_thread(sources, config, keys), publisher, QueryLimits.of(config.query))
+        queries = Queries(await asyncio.to_thread(sources, config, keys), publisher, QueryLimits.served(config.query))
         stack.push_async_callback(queries.close)
         permits = Permits()
         if config.ledger.roles_file is not None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -22,7 +22,7 @@ from ledger.errors import Rejected, Unavailable
 from query import coverage as covering
 from query import find as finding
 from query import plain, sql
-from query.access import Accessed, AccessPublisher, AccessRecorder, QueryKind, Reader, without_persons
+from query.access import REASON_CHARACTERS_MAX, Accessed, AccessPublisher, AccessRecorder, QueryKind, Reader
 from query.files import FileGone
 from query.prove import Disclosable, Proven, disclosable, prove
 from query.reading import Reading, Sources
@@ -30,6 +30,7 @@ from query.reconstruct import reconstruct
 from query.replay import Replay, replay
 from query.sandbox import SqlLimits, SqlResult
 from query.story import Selector, SignedCheckpoint, Story, Window
+from query.without_persons import without_persons
 
 T = TypeVar("T")
 EVER = Window()
@@ -37,6 +38,12 @@ WORKERS = 4
 AT_WORK_MAX = 32
 """Answers being worked out or waiting for a worker, those whose callers gave up among them."""
 BUSY_RETRY_MS = 200
+SQL_AT_WORK_MAX = 2
+"""SQL queries being worked out: of `WORKERS`, some are left for those who ask for something else."""
+SQL_TEXT_BYTES_MAX = 100_000
+"""Of one query: its Access keeps the text, and is an event that a gateway takes."""
+SERVED_SQL_S = 45
+SERVED_SQL_BYTES = 32 << 20
 
 
 class Busy(Unavailable):
@@ -58,6 +65,14 @@ class QueryLimits:
             SqlLimits(time_s=config.sql_time_s, memory_bytes=config.sql_memory_bytes, rows_max=config.sql_rows_max),
         )
 
+    @classmethod
+    def served(cls, config: QueryConfig) -> QueryLimits:
+        """The same for the query service, whose answers to SQL end before a call does and fit into a message."""
+        limits = cls.of(config)
+        time_s = min(limits.sql.time_s, SERVED_SQL_S)
+        result_bytes_max = min(limits.sql.result_bytes_max, SERVED_SQL_BYTES)
+        return replace(limits, sql=replace(limits.sql, time_s=time_s, result_bytes_max=result_bytes_max))
+
 
 class Queries:
     """Answers questions about one ledger. Use it on one event loop; `close` it."""
@@ -70,6 +85,7 @@ class Queries:
         self._limits = limits
         self._workers = ThreadPoolExecutor(workers, thread_name_prefix="query")
         self._at_work = 0
+        self._sql_at_work: set[asyncio.Task[SqlResult]] = set()
 
     async def reconstruct(
         self,
@@ -173,7 +189,7 @@ class Queries:
             counts[reading.tenant.name] = dict(sorted(found.items()))
         query = {"count": _filtered(filters, known_at)}
         for tenant, classes in counts.items():
-            await self._recorder.record(tenant, reader, Accessed("find", query, sum(classes.values()), 0))
+            await self._accessed(tenant, reader, Accessed("find", query, sum(classes.values()), 0))
         return counts
 
     async def tenants(self) -> tuple[str, ...]:
@@ -194,25 +210,17 @@ class Queries:
         await self._record(reading, reader, "disclose", {"event_id": plain.uuid_text(event_id), "slot": slot})
         return found
 
-    async def sql(self, tenant: str, query: str, reader: Reader, limits: SqlLimits | None = None) -> SqlResult:
-        """The answer to an auditor's SQL over the tenant's views."""
-        text = {"sql": without_persons(query, self._sources.keys, tenant)}
+    async def sql(self, tenant: str, query: str, reader: Reader) -> SqlResult:
+        """The answer to an auditor's SQL over the tenant's views. `Busy` beside `SQL_AT_WORK_MAX` others.
 
-        def answer(reading: Reading) -> SqlResult | Rejected:
-            try:
-                return sql.run(reading, self._sources.files, query, limits or self._limits.sql)
-            except Rejected as error:
-                return error
-
-        reading, result = await self._compute(tenant, None, answer)
-        failed = isinstance(result, Rejected)
-        touched = 0 if isinstance(result, Rejected) else len(result.rows)
-        await self._recorder.record(
-            reading.tenant.name, reader, Accessed("sql", text, touched, contents_decrypted=0, failed=failed)
-        )
-        if isinstance(result, Rejected):
-            raise result
-        return result
+        What has begun is recorded, also where its caller does not wait for it.
+        """
+        if len(self._sql_at_work) >= SQL_AT_WORK_MAX:
+            raise Busy(f"{len(self._sql_at_work)} SQL queries are being worked out already", BUSY_RETRY_MS)
+        work = asyncio.create_task(self._sql(tenant, query, reader))
+        self._sql_at_work.add(work)
+        work.add_done_callback(self._sql_ended)
+        return await asyncio.shield(work)
 
     async def coverage(
         self, tenant: str, reader: Reader, since: datetime | None = None, until: datetime | None = None
@@ -224,7 +232,7 @@ class Queries:
             lambda reading: covering.coverage(reading, self._sources.files, self._limits.sql, since, until),
         )
         query = {"coverage": {"since": plain.time_text(since), "until": plain.time_text(until)}}
-        await self._recorder.record(reading.tenant.name, reader, Accessed("find", query, found.events, 0))
+        await self._accessed(reading.tenant.name, reader, Accessed("find", query, found.events, 0))
         return found
 
     async def checkpoints(self, tenant: str) -> tuple[SignedCheckpoint, ...]:
@@ -239,8 +247,40 @@ class Queries:
         await self._in_thread(lambda: self._sources.index.catch_up(self._sources.view.refresh()))
 
     async def close(self) -> None:
-        """Lets what is at work end."""
+        """Lets what is at work end, SQL with its record."""
         await asyncio.to_thread(self._workers.shutdown, wait=True, cancel_futures=True)
+        await asyncio.gather(*self._sql_at_work, return_exceptions=True)
+
+    async def _sql(self, tenant: str, query: str, reader: Reader) -> SqlResult:
+        # A lone surrogate has no UTF-8: such a query is refused, and recorded with something in its place.
+        text = query.encode("utf-8", "replace")
+
+        def answer(reading: Reading) -> SqlResult | Rejected:
+            try:
+                if len(text) > SQL_TEXT_BYTES_MAX:
+                    raise Rejected("sql", f"the query has {len(text)} bytes, expected at most {SQL_TEXT_BYTES_MAX}")
+                return sql.run(reading, self._sources.files, query, self._limits.sql)
+            except Rejected as error:
+                return error
+
+        def told() -> dict[str, Any]:
+            if len(text) > SQL_TEXT_BYTES_MAX:
+                return {"sql_bytes": len(text)}
+            return {"sql": without_persons(text.decode(), self._sources.keys, tenant)}
+
+        reading, result = await self._compute(tenant, None, answer)
+        failed = isinstance(result, Rejected)
+        touched = 0 if isinstance(result, Rejected) else len(result.rows)
+        accessed = Accessed("sql", await asyncio.to_thread(told), touched, contents_decrypted=0, failed=failed)
+        await self._accessed(reading.tenant.name, reader, accessed)
+        if isinstance(result, Rejected):
+            raise result
+        return result
+
+    def _sql_ended(self, work: asyncio.Task[SqlResult]) -> None:
+        self._sql_at_work.discard(work)
+        if not work.cancelled():
+            work.exception()
 
     async def _compute(
         self,
@@ -276,11 +316,15 @@ class Queries:
 
     async def _record(self, reading: Reading, reader: Reader, kind: QueryKind, query: Mapping[str, Any]) -> None:
         touched = reading.touched
-        await self._recorder.record(
-            reading.tenant.name,
-            reader,
-            Accessed(kind, {kind: query}, len(touched.events), touched.decrypted),
-        )
+        accessed = Accessed(kind, {kind: query}, len(touched.events), touched.decrypted)
+        await self._accessed(reading.tenant.name, reader, accessed)
+
+    async def _accessed(self, tenant: str, reader: Reader, accessed: Accessed) -> None:
+        """The Access, durable, with no person in its reason."""
+        if reader.reason:
+            reason = await asyncio.to_thread(without_persons, reader.reason, self._sources.keys, tenant)
+            reader = replace(reader, reason=reason[:REASON_CHARACTERS_MAX])
+        await self._recorder.record(tenant, reader, accessed)
 
 
 def _asked(reading: Reading, selector: Selector, window: Window, known_at: datetime | None) -> dict[str, Any]:

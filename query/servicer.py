@@ -35,13 +35,15 @@ from query.service import Busy, Queries
 
 DEADLINE_S = 60.0
 RETRY_AFTER = "retry-after-ms"
+TEXT_BYTES_MAX = 2_000
+"""Of a status: each byte may travel as three, and all of its metadata together has 8 KiB."""
 
 Response = TypeVar("Response")
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class QueryServicer(query_pb2_grpc.QueryServiceServicer):
-    """The seven methods."""
+    """The eight methods."""
 
     def __init__(self, queries: Queries, permits: Permits) -> None:
         self._queries = queries
@@ -123,6 +125,16 @@ class QueryServicer(query_pb2_grpc.QueryServiceServicer):
 
         return await self._answered(answer, context, "Coverage")
 
+    async def Sql(self, request: query_pb2.SqlRequest, context: Context) -> query_pb2.SqlResponse:
+        """An auditor's SQL."""
+
+        async def answer() -> query_pb2.SqlResponse:
+            allowed = await self._permits.asked(context, "Sql", request.tenant, request.reader)
+            found = await self._queries.sql(request.tenant, request.query, allowed.reader)
+            return await asyncio.to_thread(wire.sql_response, found)
+
+        return await self._answered(answer, context, "Sql")
+
     async def Prove(self, request: query_pb2.ProveRequest, context: Context) -> query_pb2.ProveResponse:
         """An offline proof."""
 
@@ -167,8 +179,14 @@ class QueryServicer(query_pb2_grpc.QueryServiceServicer):
                 self._permits.refused(call, error)
         except Exception as error:
             text = f"internal error {report_fault(error, call)}"
-        await context.abort(code, text, trailer)
+        await context.abort(code, _fitting(text), trailer)
         raise AssertionError("abort ends the call")
+
+
+def _fitting(text: str) -> str:
+    """As much of it as a status can carry: gRPC drops one whose text is too large, with its code."""
+    encoded = text.encode("utf-8", "replace")
+    return text if len(encoded) <= TEXT_BYTES_MAX else encoded[:TEXT_BYTES_MAX].decode("utf-8", "ignore") + " ..."
 
 
 def _status(error: LedgerError) -> grpc.StatusCode:

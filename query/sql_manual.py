@@ -12,13 +12,22 @@ _HEAD = """# SQL for auditors
 `audit-ledger sql --tenant T "SELECT ..."` answers one SELECT over the sealed rows of one tenant: those that the signed
 rounds vouch for, in files whose SHA-256 was checked. The SQL is DuckDB's. It runs in a process of its own that can read
 nothing else and write nothing at all; time, memory and rows are limited, and the answer says when rows were left out.
-Each query is recorded as an Access event before its answer is given.
+Each query is recorded as an Access event before its answer is given: with its text, in which persons stand by
+pseudonym, and the number of rows shown; one that failed as `failed`.
+
+From another machine, with no ledger and no key there, `--ask HOST:PORT` asks the query service (`QueryService.Sql`),
+for auditors and org auditors (docs/ROLES.md). It is the same box with the same views; a query there may take 45 s and
+its rows 32 MiB, and beside two others it is told to come again.
 
 - Ids and digests are BLOB; beside them stand `<name>_uuid` and `<name>_hex` as text. Join by the BLOB.
 - Times are TIMESTAMP in UTC. `occurred_at` is null where the producer did not know; `happened_at` is then the time of
   receipt.
 - Enums are lower-case text, `unspecified` where nothing was said.
 - Contents are not here: they are encrypted, and opened by `reconstruct`.
+- A query has at most 100,000 bytes. It can learn what the files with its own tenant's rows are called, and where they
+  are; nothing of other files.
+- With `--json` and over the network values are JSON's: BLOBs as hex text, times as RFC 3339 text in UTC, DECIMALs as
+  text so that no digit is lost, lists as lists, STRUCTs and MAPs with text for keys as objects.
 - `ledger_rows` is the table behind the views, with the columns as they are stored; of their names, `"offset"` is
   reserved by DuckDB and must be quoted.
 - No view has a column `user`. DuckDB takes the word for the name of the database's own user, the constant `duckdb`,

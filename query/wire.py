@@ -19,6 +19,7 @@ from query.governance import Governed
 from query.plain import uuid_text
 from query.prove import Proven
 from query.replay import Replay
+from query.sandbox import SqlResult
 from query.story import Selector, SignedCheckpoint, Step, Story, Window
 from query.told_once import told_once
 
@@ -114,6 +115,31 @@ def coverage(found: Coverage, width: int) -> query_pb2.CoverageResponse:
     """What services send, and what that lacks."""
     page = render_coverage.page(found, width) if width else ""
     return query_pb2.CoverageResponse(json=_text(found.to_json()), page=page)
+
+
+def sql_response(found: SqlResult) -> query_pb2.SqlResponse:
+    """The answer to an auditor's SQL."""
+    return query_pb2.SqlResponse(
+        columns=[
+            query_pb2.SqlColumn(name=name, type=kind) for name, kind in zip(found.columns, found.types, strict=True)
+        ],
+        rows=map(_text, found.rows),
+        truncated_by=found.truncated_by or "",
+        elapsed_ms=found.elapsed_ms,
+        landlock=found.landlock,
+    )
+
+
+def sql_result(message: query_pb2.SqlResponse) -> SqlResult:
+    """The answer that a message tells."""
+    return SqlResult(
+        columns=tuple(each.name for each in message.columns),
+        types=tuple(each.type for each in message.columns),
+        rows=[tuple(json.loads(row)) for row in message.rows],
+        truncated_by=message.truncated_by or None,
+        elapsed_ms=message.elapsed_ms,
+        landlock=message.landlock,
+    )
 
 
 def finds(found: Finds, width: int) -> query_pb2.FindResponse:

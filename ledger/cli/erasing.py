@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,9 @@ from ledger.errors import Rejected
 from ledger.home import OpenKeys
 from ledger.keys.destruction import Destruction, Held, Request
 from ledger.keys.holds import Hold
-from ledger.policy import parse_policy
+from ledger.policy import Policy
+from ledger.policy.file import PolicyFile
+from ledger.policy.register import PolicyRegister
 from ledger.record.names import name
 from ledger.tenants import SYSTEM, Tenant
 from ledger.trust import TrustedKeys
@@ -111,7 +114,8 @@ def erase(
 @request_options
 @json_option
 def expire(home: Path, to: str | None, tenant: str | None, dry_run: bool, request: Request, as_json: bool) -> None:
-    """Destroy the keys of every retention class and month that is past the time the capture policy gives it.
+    """Destroy the keys of every retention class and month that is past the time the capture policy gives it: the one
+    that a gateway took last. A policy.toml that says something else decides nothing here before a gateway takes it.
 
     The contents are unreadable at once and leave the segments with the next `compact`; the events stay. A month in
     which anybody is under a legal hold is left, and named; then the exit code is 1.
@@ -124,12 +128,13 @@ def expire(home: Path, to: str | None, tenant: str | None, dry_run: bool, reques
     opened = open_home(home)
     config = opened.config()
     _check_request(config, request, ())
-    policy = parse_policy(config.ledger.capture_policy.read_bytes(), str(config.ledger.capture_policy))
     held: list[str] = []
     with opened.keys(config) as keys:
+        policy = _in_force(keys, config.ledger.capture_policy)
         erasing = Erasing(opened, config, keys, to)
         done = [] if dry_run else run(_finish_all(erasing, as_json))
-        due = [each for each in expired_months(keys.database, policy, tenant) if _is_open(keys, each.tenant)]
+        past = [] if policy is None else expired_months(keys.database, policy, tenant)
+        due = [each for each in past if _is_open(keys, each.tenant)]
         if dry_run:
             _show_due([(each.tenant, each.retention_class, each.month, each.scopes) for each in due], as_json)
             return
@@ -147,6 +152,14 @@ def expire(home: Path, to: str | None, tenant: str | None, dry_run: bool, reques
         click.echo(line, err=True)
     if held:
         raise click.exceptions.Exit(1)
+
+
+def _in_force(keys: OpenKeys, path: Path) -> Policy | None:
+    """The policy by which keys are destroyed for ever: the one that governs, not what somebody wrote into the file."""
+    policy = PolicyRegister(keys.database).newest()
+    if policy is not None and sha256(PolicyFile(path).read()).digest() != policy.sha256:
+        click.echo(f"note: {path} is not the policy in force; {policy.identity}, which is, decides here", err=True)
+    return policy
 
 
 @click.group(short_help="Place, release and list legal holds.")

@@ -197,7 +197,9 @@ class QueryConfig:
     insecure_plaintext: bool = setting(
         False, "Allow `listen` on an address that is not loopback although TLS or roles are missing."
     )
-    sql_time_s: int = setting(30, "Time one SQL query may take; then its process is killed.", least=1, most=3_600)
+    sql_time_s: int = setting(
+        30, "Time one SQL query may take, over the network at most 45; then its process is killed.", least=1, most=3_600
+    )
     sql_memory_bytes: int = setting(GIB, "Memory one SQL query may take.", least=64 * MIB)
     sql_rows_max: int = setting(100_000, "Rows one SQL query returns; it says when there were more.", least=1)
     backdating_tolerance_s: int = setting(

@@ -48,6 +48,7 @@ _QUERY_KINDS = {
     "Find": pb.QUERY_KIND_FIND,
     "Count": pb.QUERY_KIND_FIND,
     "Coverage": pb.QUERY_KIND_FIND,
+    "Sql": pb.QUERY_KIND_SQL,
     "Prove": pb.QUERY_KIND_PROVE,
 }
 _TENANT = re.compile(r"_org|_system|[a-z0-9][a-z0-9._-]{0,62}")

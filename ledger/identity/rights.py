@@ -33,6 +33,7 @@ Call = Literal[
     "Find",
     "Count",
     "Coverage",
+    "Sql",
     "Prove",
     "Checkpoint",
     "Erase",
@@ -47,7 +48,7 @@ CALLS: tuple[Call, ...] = get_args(Call)
 INGEST_CALLS: tuple[Call, ...] = ("Publish", "PublishSpooled", "GetSpoolKey", "AwaitSealed", "Export")
 """`Export`: of traces and logs by OTLP, over gRPC and over HTTP."""
 
-QUERY_CALLS: tuple[Call, ...] = ("Reconstruct", "Replay", "Find", "Count", "Coverage", "Prove", "Checkpoint")
+QUERY_CALLS: tuple[Call, ...] = ("Reconstruct", "Replay", "Find", "Count", "Coverage", "Sql", "Prove", "Checkpoint")
 COMMANDS: tuple[Call, ...] = ("Erase", "Hold", "ExportTenant", "DeleteTenant")
 """Not calls over the network: commands on the ledger's own machine."""
 
@@ -78,6 +79,7 @@ _RIGHTS: dict[Role, dict[Call, Right]] = {
         "Replay": "sample",
         "Find": "metadata",
         "Coverage": "metadata",
+        "Sql": "metadata",
         "Prove": "metadata",
         "Checkpoint": "yes",
     },
@@ -85,6 +87,7 @@ _RIGHTS: dict[Role, dict[Call, Right]] = {
         "Find": "metadata",
         "Count": "metadata",
         "Coverage": "metadata",
+        "Sql": "metadata",
         "Prove": "metadata",
         "Checkpoint": "yes",
     },

@@ -32,6 +32,7 @@ from ledger.keys.destruction import ID_BYTES, Destruction, Held, Kind, Phase, Re
 from ledger.keys.destruction_tables import has_tables, make_tables
 from ledger.keys.doomed import Doomed, of_month, of_persons
 from ledger.keys.hierarchy import KeyHierarchy, TenantRing
+from ledger.keys.holds import forget_held
 from ledger.keys.master import MasterKey
 from ledger.keys.provider import HolderRef
 from ledger.keys.rewrapping import Rewrapping
@@ -46,7 +47,7 @@ _COLUMNS = (
     "destroyed_at_ms, pseudonyms, scope_ids, keys_destroyed, counts"
 )
 
-_WIPED = ("bucket_keys", "holders", "scopes", "links", "doomed_holders", "doomed_scopes", "suppressions")
+_WIPED = ("bucket_keys", "holders", "scopes", "links", "doomed_holders", "doomed_scopes", "suppressions", "holds")
 """Where rows of the destroyed stood, or what opens them."""
 
 
@@ -180,6 +181,7 @@ class Destructions:
                 )
                 rows.execute("DELETE FROM links WHERE tenant = ? AND stand_in_hash = ?", (tenant, holder_hash))
                 rows.execute("DELETE FROM links WHERE tenant = ? AND person_hash = ?", (tenant, holder_hash))
+                forget_held(rows, tenant, holder_hash)
             suppress(rows, tenant, [each for each, shared in holders if not shared], now_ms + suppressed_s * 1_000)
             rows.executemany(
                 "DELETE FROM suppressions WHERE tenant = ? AND holder_hash = ?",

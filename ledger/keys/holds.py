@@ -5,8 +5,10 @@ A hold has an id that its order gave it, and names one person of one tenant by h
 - she is not erased, nor is anybody with whom she shares a session, nor anybody who is named for a content with her;
 - no month of a retention class in which she has contents expires.
 
-A hold that is released stays as a row, since its LegalHold events name it. The row and the event are two steps: a hold
-counts from the row on, and `recorded` says whether the event is durable. Whoever asks again goes on where it stopped.
+A hold that is released stays as a row, since its LegalHold events name it; when she is erased afterwards, her hash in
+it goes with the rest of her. What is being destroyed can't be held any more, and is not said to be. The row and the
+event are two steps: a hold counts from the row on, and `recorded` says whether the event is durable. Whoever asks again
+goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -31,6 +33,8 @@ COLUMNS = (
     "hold_id, pseudonym, placed_at_ms, released_at_ms, recorded, tenant_key_generation, request, holder_hash, tenant"
 )
 CHUNK_ROWS = 200
+FORGOTTEN = bytes(32)
+"""In place of the hash of a person who was erased."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,8 @@ class Holds:
     def place(self, tenant: str, hold_id: str, identifier: str, request: Request) -> Hold:
         """A new hold on a person, or the one that stands under this id for her already.
 
-        `Rejected` for a person who is not known, and for an id that stands for another one or was released.
+        `Rejected` for a person who is not known, for one of whose keys some are being destroyed already, and for an id
+        that stands for another one or was released.
         """
         make_tables(self._database)
         with self._database.write() as rows:
@@ -79,6 +84,7 @@ class Holds:
             holders = SealedRows(rows, self._hierarchy, ring, 0.0).holders_by_hash([holder_hash])
             if holder_hash not in holders:
                 raise Rejected("subject", f"tenant {tenant} has no such person")
+            _check_not_doomed(rows, tenant, holder_hash)
             generation, sealed = seal_by_tenant(ring, request.to_bytes(), hold_identity(tenant, hold_id))
             hold = Hold(tenant, hold_id, holders[holder_hash].pseudonym, self._now_ms(), None, False, request)
             rows.execute(
@@ -150,6 +156,35 @@ def held_among(rows: Rows, tenant: str, hashes: Iterable[bytes]) -> dict[bytes, 
             ).fetchall()
         )
     return found
+
+
+def forget_held(rows: Rows, tenant: str, holder_hash: bytes) -> None:
+    """Take the hash of a person who is erased out of the holds that she was under."""
+    rows.execute(
+        "UPDATE holds SET holder_hash = ? WHERE tenant = ? AND holder_hash = ?", (FORGOTTEN, tenant, holder_hash)
+    )
+
+
+def _check_not_doomed(rows: Rows, tenant: str, holder_hash: bytes) -> None:
+    """`Rejected` while keys of hers, or of what stands for her, are being destroyed: that can't be undone."""
+    found = rows.execute(
+        "SELECT DISTINCT destructions.kind FROM doomed_scopes "
+        "JOIN scopes ON scopes.tenant = doomed_scopes.tenant AND scopes.row_key = doomed_scopes.row_key "
+        "JOIN destructions ON destructions.destruction_id = doomed_scopes.destruction_id "
+        "WHERE doomed_scopes.tenant = ? AND (scopes.holder_hash = ? OR scopes.holder_hash IN "
+        "(SELECT stand_in_hash FROM links WHERE tenant = ? AND person_hash = ?)) "
+        "UNION SELECT destructions.kind FROM doomed_holders "
+        "JOIN destructions ON destructions.destruction_id = doomed_holders.destruction_id "
+        "WHERE doomed_holders.tenant = ? AND doomed_holders.holder_hash = ?",
+        (tenant, holder_hash, tenant, holder_hash, tenant, holder_hash),
+    ).fetchall()
+    if found:
+        kinds = " and ".join(sorted(f"an {kind}" for (kind,) in found))
+        raise Rejected(
+            "subject",
+            f"{kinds} of hers is under way and can't be undone; `erase --resume` ends it, then what is left of her in "
+            f"tenant {tenant} can be held",
+        )
 
 
 def _hold(ring: TenantRing, row: tuple[str, bytes, int, int | None, int, int, bytes, bytes, str]) -> Hold:

@@ -72,6 +72,12 @@ class PolicyRegister:
         before = earlier[-1] if earlier else None
         return InForce(policy, data, number, at_ms, before, policy.identity in earlier)
 
+    def newest(self) -> Policy | None:
+        """The policy that a gateway took last, whatever the file says now; None before the first."""
+        with self._database.read() as rows:
+            found = rows.execute("SELECT text FROM policies ORDER BY number DESC LIMIT 1").fetchone()
+        return None if found is None else parse_policy(found[0])
+
     def unrecorded(self) -> list[InForce]:
         """Every row whose Change is not known to be durable, in order."""
         with self._database.read() as rows:

@@ -318,6 +318,38 @@ class CoverageRequest(_message.Message):
     page_width: int
     def __init__(self, tenant: _Optional[str] = ..., to: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reader: _Optional[_Union[Reader, _Mapping]] = ..., page_width: _Optional[int] = ..., **kwargs) -> None: ...
 
+class SqlRequest(_message.Message):
+    __slots__ = ("tenant", "query", "reader")
+    TENANT_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    READER_FIELD_NUMBER: _ClassVar[int]
+    tenant: str
+    query: str
+    reader: Reader
+    def __init__(self, tenant: _Optional[str] = ..., query: _Optional[str] = ..., reader: _Optional[_Union[Reader, _Mapping]] = ...) -> None: ...
+
+class SqlColumn(_message.Message):
+    __slots__ = ("name", "type")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    type: str
+    def __init__(self, name: _Optional[str] = ..., type: _Optional[str] = ...) -> None: ...
+
+class SqlResponse(_message.Message):
+    __slots__ = ("columns", "rows", "truncated_by", "elapsed_ms", "landlock")
+    COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    TRUNCATED_BY_FIELD_NUMBER: _ClassVar[int]
+    ELAPSED_MS_FIELD_NUMBER: _ClassVar[int]
+    LANDLOCK_FIELD_NUMBER: _ClassVar[int]
+    columns: _containers.RepeatedCompositeFieldContainer[SqlColumn]
+    rows: _containers.RepeatedScalarFieldContainer[str]
+    truncated_by: str
+    elapsed_ms: int
+    landlock: bool
+    def __init__(self, columns: _Optional[_Iterable[_Union[SqlColumn, _Mapping]]] = ..., rows: _Optional[_Iterable[str]] = ..., truncated_by: _Optional[str] = ..., elapsed_ms: _Optional[int] = ..., landlock: _Optional[bool] = ...) -> None: ...
+
 class CoverageResponse(_message.Message):
     __slots__ = ("json", "page")
     JSON_FIELD_NUMBER: _ClassVar[int]

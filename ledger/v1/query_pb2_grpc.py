@@ -69,6 +69,11 @@ class QueryServiceStub:
                 request_serializer=ledger_dot_v1_dot_query__pb2.CoverageRequest.SerializeToString,
                 response_deserializer=ledger_dot_v1_dot_query__pb2.CoverageResponse.FromString,
                 _registered_method=True)
+        self.Sql = channel.unary_unary(
+                '/ledger.v1.QueryService/Sql',
+                request_serializer=ledger_dot_v1_dot_query__pb2.SqlRequest.SerializeToString,
+                response_deserializer=ledger_dot_v1_dot_query__pb2.SqlResponse.FromString,
+                _registered_method=True)
 
 
 class QueryServiceServicer:
@@ -125,6 +130,16 @@ class QueryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Sql(self, request, context):
+        """One SELECT over the views of docs/SQL.md, inside one tenant, in a process that can read nothing else: metadata only.
+        A query that is wrong, or reaches a limit of time or memory, is INVALID_ARGUMENT in the engine's words, and recorded
+        like one that is answered. RESOURCE_EXHAUSTED beside too many others. An answer has up to 32 MiB of rows and some: a
+        client raises its largest message accordingly, or asks for fewer with LIMIT.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_QueryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -162,6 +177,11 @@ def add_QueryServiceServicer_to_server(servicer, server):
                     servicer.Coverage,
                     request_deserializer=ledger_dot_v1_dot_query__pb2.CoverageRequest.FromString,
                     response_serializer=ledger_dot_v1_dot_query__pb2.CoverageResponse.SerializeToString,
+            ),
+            'Sql': grpc.unary_unary_rpc_method_handler(
+                    servicer.Sql,
+                    request_deserializer=ledger_dot_v1_dot_query__pb2.SqlRequest.FromString,
+                    response_serializer=ledger_dot_v1_dot_query__pb2.SqlResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -353,6 +373,33 @@ class QueryService:
             '/ledger.v1.QueryService/Coverage',
             ledger_dot_v1_dot_query__pb2.CoverageRequest.SerializeToString,
             ledger_dot_v1_dot_query__pb2.CoverageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Sql(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ledger.v1.QueryService/Sql',
+            ledger_dot_v1_dot_query__pb2.SqlRequest.SerializeToString,
+            ledger_dot_v1_dot_query__pb2.SqlResponse.FromString,
             options,
             channel_credentials,
             insecure,

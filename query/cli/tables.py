@@ -10,14 +10,17 @@ import click
 
 from ledger.cli.options import EXIT_FINDING
 from ledger.cli.output import print_json, width
-from query import layout
+from ledger.v1 import query_pb2
+from query import layout, wire
+from query.cli import asking
 from query.cli.answering import Asked, answer, question_options
 
 
 @click.command(short_help="An auditor's SQL, read-only, inside one tenant.")
 @click.argument("query")
 @question_options
-def sql(asked: Asked, as_json: bool, query: str) -> None:
+@asking.ask_option
+def sql(asked: Asked, as_json: bool, ask: str | None, query: str) -> None:
     """Ask QUERY (one SELECT; - reads it from standard input) over the views events, requests, tool_calls, changes,
     decisions, findings and access; docs/SQL.md has their columns.
 
@@ -28,9 +31,13 @@ def sql(asked: Asked, as_json: bool, query: str) -> None:
     Examples:
       audit-ledger sql 'SELECT tool, count(*) AS calls FROM tool_calls GROUP BY tool' --tenant acme
       audit-ledger sql 'SELECT event_id_uuid, happened_at FROM requests WHERE vendor = $$openai$$' --tenant acme --json
+      audit-ledger sql - --tenant acme --ask audit.example.org:7444 --ca system --token-file token.jwt < query.sql
     """
     text = sys.stdin.read() if query == "-" else query
-    result = answer(asked, lambda queries, reader: queries.sql(asked.tenant, text, reader))
+    if ask is not None:
+        result = wire.sql_result(asking.ask(asked, ask, "Sql", query_pb2.SqlRequest(query=text)))
+    else:
+        result = answer(asked, lambda queries, reader: queries.sql(asked.tenant, text, reader))
     if as_json:
         print_json(result.to_json_rows())
     else:

@@ -179,6 +179,7 @@ class Served:
             "Find": query_pb2.FindResponse,
             "Count": query_pb2.CountResponse,
             "Coverage": query_pb2.CoverageResponse,
+            "Sql": query_pb2.SqlResponse,
             "Prove": query_pb2.ProveResponse,
             "Checkpoint": query_pb2.CheckpointResponse,
         }

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,10 +13,12 @@ import pytest
 from ledger.client.builders import request
 from ledger.errors import IntegrityError, Rejected, Unavailable
 from ledger.v1 import event_pb2 as pb
-from query.access import Reader, without_persons
+from query import sql
+from query.access import Reader
 from query.files import FileGone
 from query.find import Filters
-from query.service import Queries
+from query.sandbox import SqlResult
+from query.service import SQL_AT_WORK_MAX, Busy, Queries
 from query.story import Selector
 from tests.query.ledgers import READER, Asked, IntoTheLog
 
@@ -144,17 +149,88 @@ async def test_checkpoints_are_given_to_anybody(asked: Asked) -> None:
     await queries.close()
 
 
-async def test_sql_is_recorded_without_persons(asked: Asked) -> None:
-    """Quoted identifiers of known persons become pseudonyms; e-mail addresses go, known or not."""
+async def test_sql_and_reason_are_recorded_without_persons(asked: Asked) -> None:
+    """Identifiers of known persons become pseudonyms, however SQL quotes them; e-mail addresses go, known or not."""
     await fill(asked)
     await asked.seal("acme", request(vendor="v", model_requested="m", user="o'neil"))
-    keys = asked.small.keys
-    (mia, neil) = (keys.pseudonym("acme", each) for each in (MIA.value, "o'neil"))
+    publisher = IntoTheLog(asked.small)
+    queries = asked.queries(publisher)
+    query = f"SELECT $${MIA.value}$$, '%o''neil%' -- for bob@example.org"
+    await queries.sql("acme", query, replace(READER, reason="o'neil complains of mia_li@example.org"))
+    await queries.close()
+    ((_, event),) = publisher.published
+    mia, neil = (asked.small.keys.pseudonym("acme", each) for each in (MIA.value, "o'neil"))
     assert mia is not None
     assert neil is not None
-    query = f"SELECT 'acme', '{MIA.value}', 'o''neil' -- for bob@example.org"
-    cleaned = without_persons(query, keys, "acme")
-    assert cleaned == f"SELECT 'acme', 'pseudonym:{mia.hex()}', 'pseudonym:{neil.hex()}' -- for [address]"
+    told = json.loads(event.access.query.text)
+    assert told["sql"] == f"SELECT 'pseudonym:{mia.hex()}', 'pseudonym:{neil.hex()}' -- for [address]"
+    assert told["reason"] == f"pseudonym:{neil.hex()} complains of pseudonym:{mia.hex()}"
+
+
+async def test_a_query_too_long_for_its_record_is_refused_and_recorded(asked: Asked) -> None:
+    """It does not run; its size is recorded in place of its text."""
+    publisher = IntoTheLog(asked.small)
+    queries = asked.queries(publisher)
+    with pytest.raises(Rejected, match="expected at most 100000"):
+        await queries.sql("acme", "SELECT 1" + " " * 100_000, READER)
+    with pytest.raises(Rejected, match="not valid Unicode"):
+        await queries.sql("acme", "SELECT '\ud800'", READER)
+    await queries.close()
+    told = [json.loads(event.access.query.text) for _, event in publisher.published]
+    assert told == [{"sql_bytes": 100_008}, {"sql": "SELECT '?'"}]
+    assert {event.access.result for _, event in publisher.published} == {pb.ACCESS_RESULT_FAILED}
+
+
+class Held:
+    """SQL that runs until it is let go."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.begun = threading.Semaphore(0)
+        self.go = threading.Event()
+        monkeypatch.setattr(sql, "run", self.run)
+
+    def run(self, *_: object) -> SqlResult:
+        """In place of `query.sql.run`."""
+        self.begun.release()
+        assert self.go.wait(30)
+        return SqlResult(("n",), ("INTEGER",), [(1,), (2,)], None, 1, landlock=True)
+
+    async def begins(self) -> None:
+        """Wait until one more has begun."""
+        assert await asyncio.to_thread(self.begun.acquire, timeout=30)
+
+
+async def test_sql_is_recorded_although_nobody_waits_for_it(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever gives up a query that runs leaves the same record as who gets its answer."""
+    held, publisher = Held(monkeypatch), IntoTheLog(asked.small)
+    queries = asked.queries(publisher)
+    given_up = asyncio.create_task(queries.sql("acme", "SELECT 1", READER))
+    await held.begins()
+    given_up.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await given_up
+    assert publisher.published == []
+    held.go.set()
+    await queries.close()
+    ((_, event),) = publisher.published
+    assert (event.access.query_kind, event.access.events_touched) == (pb.QUERY_KIND_SQL, 2)
+
+
+async def test_sql_leaves_room_for_other_questions(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two queries are worked out at a time, a third is told to come again, and whoever asks for else is answered."""
+    await fill(asked)
+    held = Held(monkeypatch)
+    queries = asked.queries()
+    running = [asyncio.create_task(queries.sql("acme", "SELECT 1", READER)) for _ in range(SQL_AT_WORK_MAX)]
+    for _ in running:
+        await held.begins()
+    with pytest.raises(Busy):
+        await queries.sql("acme", "SELECT 1", READER)
+    assert (await queries.find("acme", Filters(kinds=("request",)), READER)).events
+    held.go.set()
+    assert [(await each).rows for each in running] == [[(1,), (2,)]] * SQL_AT_WORK_MAX
+    assert (await queries.sql("acme", "SELECT 1", READER)).rows
+    await queries.close()
 
 
 async def test_a_file_superseded_meanwhile_is_looked_for_anew(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,7 @@ async def test_who_is_told_what(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
                 assert (code, told in text) == (NOT_FOUND, True), (call, text)
                 assert await asked(ledger, call, OWN, "of beta") == strangers[call]
                 assert await asked(ledger, call, NOWHERE, "of beta") == strangers[call]
-            for call in ("Find", "Coverage"):
+            for call in ("Find", "Coverage", "Sql"):
                 code, text = await asked(ledger, call, OWN, "org_auditor")
                 assert (code, told in text) == (NOT_FOUND, True)
             producer = bearer(ledger.key.token("producer"))

@@ -92,6 +92,8 @@ def question(call: str, tenant: str, **reader: str) -> Any:
             return query_pb2.CountRequest(tenants=[tenant], kinds=["request"], reader=asked)
         case "Coverage":
             return query_pb2.CoverageRequest(tenant=tenant, reader=asked)
+        case "Sql":
+            return query_pb2.SqlRequest(tenant=tenant, query="SELECT DISTINCT tenant FROM ledger_rows", reader=asked)
         case "Prove":
             return query_pb2.ProveRequest(tenant=tenant, event_id=event_id, reader=asked)
         case _:
@@ -172,6 +174,8 @@ class Walk:
             assert [bool(each.contents and each.contents[0].HasField("data")) for each in answer.events].count(
                 True
             ) == 0
+        if call == "Sql":
+            assert list(answer.rows) == [f'["{tenant}"]'], where
         if call == "Reconstruct":
             is_open = {content.slot: content.HasField("data") for content in answer.steps[0].event.contents}
             assert is_open["input"] == (verdict in ("case", "sample")), where
@@ -329,6 +333,52 @@ async def test_accesses_and_refusals_are_sealed_and_can_be_found(ledger: Served)
     await ledger.seal()
     found = await ledger.ask("Find", query_pb2.FindRequest(tenant=OWN, kinds=["access"]), investigator)
     assert len(found.events) == 2
+
+
+async def test_sql_is_an_auditors_in_one_tenant_and_is_sealed(ledger: Served) -> None:
+    """Rows of the named tenant alone; answered, failed and refused each leave an Access, with what was asked."""
+    auditor, segments = bearer(ledger.key.token("auditor")), ledger.config.ledger.segments
+
+    async def ask(query: str, who: Metadata = auditor) -> tuple[Any, str, Any]:
+        return await outcome(ledger.ask("Sql", query_pb2.SqlRequest(tenant=OWN, query=query), who))
+
+    code, _, answer = await ask("SELECT tenant, count(*) AS n, max(vendor) FROM ledger_rows, requests GROUP BY tenant")
+    assert (code, list(answer.rows)) == (grpc.StatusCode.OK, ['["acme", 4, "openai"]'])
+    assert [(each.name, each.type) for each in answer.columns][:2] == [("tenant", "VARCHAR"), ("n", "BIGINT")]
+    for wrong in (f"SELECT * FROM read_parquet('{segments}/**/*.parquet')", "DROP VIEW events", "SELECT nonsense"):
+        code, text, _ = await ask(wrong)
+        assert (code, text.startswith("sql: ")) == (grpc.StatusCode.INVALID_ARGUMENT, True)
+    assert (await ask("SELECT 1", bearer(ledger.key.token("investigator"))))[:2] == (DENIED, NOT_ALLOWED)
+
+    async def sealed() -> bool:
+        return len(await accesses(ledger, OWN)) == 5
+
+    await until(sealed)
+    told = [
+        (each["reader"], each["query_kind"], each["result"], each["events_touched"])
+        for each in await accesses(ledger, OWN)
+    ]
+    assert told == [
+        ("company:auditor", "sql", "answered", 1),
+        *[("company:auditor", "sql", "failed", 0)] * 3,
+        ("company:investigator", "sql", "refused", 0),
+    ]
+    assert await accesses(ledger, OTHER) == []
+
+
+async def test_contents_asked_for_without_a_case_are_a_refusal(ledger: Served) -> None:
+    """It can be asked again with one; that it was tried without is sealed."""
+    investigator = bearer(ledger.key.token("investigator"))
+    for given in ({"case_id": "INC-7"}, {"reason": "why"}):
+        code, _, _ = await outcome(ledger.ask("Replay", question("Replay", OWN, **given), investigator))
+        assert code == grpc.StatusCode.INVALID_ARGUMENT
+
+    async def sealed() -> bool:
+        return len(await accesses(ledger, OWN)) == 2
+
+    await until(sealed)
+    told = [(each["role"], each["case_id"], each["result"]) for each in await accesses(ledger, OWN)]
+    assert told == [("investigator", "INC-7", "refused"), ("investigator", None, "refused")]
 
 
 async def test_counts_across_tenants_are_sealed_in_each(ledger: Served) -> None:

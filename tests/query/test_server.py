@@ -15,6 +15,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from ledger.client.builders import request
 from ledger.client.tls import tls
+from ledger.config import QueryConfig
 from ledger.errors import Misconfigured, Unavailable
 from ledger.identity.tls import ServerTls
 from ledger.segments import names
@@ -22,7 +23,10 @@ from ledger.tlog.note import VerifierKey
 from ledger.tlog.proof_bundle import parse_tlog_proof
 from ledger.v1 import event_pb2, query_pb2, query_pb2_grpc
 from query import service
-from query.server import SERVICE, QueryServer
+from query.sandbox import files_allowed
+from query.server import MESSAGE_BYTES_MAX, SERVICE, QueryServer
+from query.servicer import DEADLINE_S
+from query.wire import sql_response, sql_result
 from tests import certificates
 from tests.query.ledgers import Asked, IntoTheLog, ago, release, use
 
@@ -137,6 +141,40 @@ async def test_replay_find_prove_and_checkpoint(served: Served) -> None:
     answer = await served.query.Checkpoint(query_pb2.CheckpointRequest(tenant="acme"))
     assert len(answer.checkpoints) == 1
     assert len(served.publisher.published) == 3
+
+
+async def test_sql_over_the_wire(served: Served) -> None:
+    """Columns with their types, a row as JSON each, how long it took; its text and rows stand in the Access."""
+    event = await fill(served.asked)
+    query = "SELECT event_id, 1.50::DECIMAL(4,2) AS d, [true, NULL] AS l FROM requests"
+    answer = await served.query.Sql(query_pb2.SqlRequest(tenant="acme", query=query, reader=READER))
+    assert [(each.name, each.type) for each in answer.columns] == [
+        ("event_id", "BLOB"),
+        ("d", "DECIMAL(4,2)"),
+        ("l", "BOOLEAN[]"),
+    ]
+    assert [json.loads(row) for row in answer.rows] == [[event.event_id.hex(), "1.50", [True, None]]]
+    assert (answer.truncated_by, answer.landlock, answer.elapsed_ms > 0) == ("", files_allowed(), True)
+    assert sql_response(sql_result(answer)) == answer
+    ((tenant, access),) = served.publisher.published
+    assert (tenant, json.loads(access.access.query.text)) == ("acme", {"sql": query})
+    assert (access.access.query_kind, access.access.events_touched) == (event_pb2.QUERY_KIND_SQL, 1)
+
+
+async def test_an_engines_long_complaint_arrives_with_its_status(served: Served) -> None:
+    """A text too large for a status is cut, so that the status is not lost with it."""
+    query = "SELECT error(repeat('é', 8_000)) FROM range(2)"
+    error = await refusal(served.query.Sql(query_pb2.SqlRequest(tenant="acme", query=query, reader=READER)))
+    assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert 1_900 < len((error.details() or "").encode()) < 2_100
+
+
+def test_what_is_served_ends_in_time_and_fits_into_a_message() -> None:
+    """However generous the configuration, SQL over the network ends before its call does."""
+    limits = service.QueryLimits.served(QueryConfig(sql_time_s=3_600)).sql
+    assert limits.time_s < DEADLINE_S
+    assert limits.result_bytes_max < MESSAGE_BYTES_MAX
+    assert service.QueryLimits.served(QueryConfig(sql_time_s=5)).sql.time_s == 5
 
 
 async def test_what_was_sealed_later_is_not_found_as_known_before(served: Served) -> None:

@@ -20,6 +20,7 @@ from ledger.keys.destruction import Request
 from ledger.keys.erasure import Destructions
 from ledger.keys.provider import HolderRef, ScopeRef
 from tests.ledger.erasure.erasing import Killed
+from tests.policies import FULL, put_in_force
 
 LONG_AGO, TENANT = "2001-02", "acme"
 MIA, JON = HolderRef("person", "mia"), HolderRef("person", "jon")
@@ -34,6 +35,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     with made.keys(config) as keys:
         keys.tenants.add(TENANT)
         made.write_trust(config, keys)
+        put_in_force(made, keys)
         refs = [ScopeRef(each, "standard", month) for each in (MIA, JON) for month in (LONG_AGO, "2099-01")]
         keys.store.acquire(TENANT, [], [*refs, ScopeRef(MIA, "unheard-of", LONG_AGO)], [])
     return made
@@ -59,6 +61,28 @@ def test_what_is_past_its_time_expires_and_nothing_else(home: Home) -> None:
         left = rows.execute("SELECT retention_class, month FROM scopes WHERE tenant = ? ORDER BY 1, 2", (TENANT,))
         kept = [("standard", "2099-01"), ("standard", "2099-01"), ("unheard-of", LONG_AGO)]
         assert [each for each in left if each[1] != _this_month()] == kept
+
+
+def test_a_policy_that_no_gateway_took_destroys_nothing(home: Home) -> None:
+    """By what was kept for ever when it was in force, nothing expires because somebody changed the file since."""
+    for_ever = FULL.replace('version = "1"', 'version = "2"').replace("standard = 24", "standard = 0")
+    with home.keys(home.config(environment={})) as keys:
+        put_in_force(home, keys, for_ever)
+    assert run(home, expire, "--dry-run") == []
+    file = home.config(environment={}).ledger.capture_policy
+    for changed in (for_ever.replace("standard = 0", "standard = 24"), FULL.replace('"1"', '"3"')):
+        file.write_text(changed)
+        for more in (("--dry-run",), ()):
+            done = CliRunner().invoke(expire, ["--home", str(home.path), "--json", *more])
+            assert (done.exit_code, done.stdout.strip()) == (0, "[]")
+            assert "everything/2, which is, decides" in done.stderr
+    with home.keys(home.config(environment={})) as keys, keys.database.read() as rows:
+        assert rows.execute("SELECT count(*) FROM scopes WHERE month = ?", (LONG_AGO,)).fetchone() == (3,)
+
+
+def test_before_a_policy_is_in_force_nothing_is_due(tmp_path: Path) -> None:
+    """A ledger to which no event ever came has nothing to expire, whatever its file says."""
+    assert run(Home.create(tmp_path / "home", name="audit.test"), expire) == []
 
 
 def test_a_hold_keeps_the_month(home: Home) -> None:

@@ -154,6 +154,22 @@ async def test_links_to_traces_are_made_again(small: SmallLedger, place: Place) 
     assert keys(small).acquire("acme", [HolderRef("session", "02" * 16)], [], []).suppressed
 
 
+async def test_a_store_without_a_hold_that_was_sealed_since_is_refused(small: SmallLedger, place: Place) -> None:
+    """Behind by the one round that has the hold, it would let be erased what nobody may erase."""
+    backup = place.back_up()
+    holds = Holds(small.database, LocalMasterKey.load(small.folder / "master.key"))
+    await small.publish("acme", hold_event(holds.place("acme", "case-1", "mia", REQUEST), "test"))
+    await small.seal()
+    check(small)
+    await put_back(small, place, backup)
+    with pytest.raises(KeyStoreBehind, match="legal holds"):
+        check(small)
+    assert restore(small).holds == 1
+    check(small)
+    with pytest.raises(Held, match="case-1"):
+        destructions(small).mark_persons("acme", ["mia"], REQUEST)
+
+
 async def test_holds_stand_as_they_stood(small: SmallLedger, place: Place) -> None:
     """A hold placed after the backup stands again, and one that was released since does not."""
     holds = Holds(small.database, LocalMasterKey.load(small.folder / "master.key"))

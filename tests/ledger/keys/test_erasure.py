@@ -200,6 +200,47 @@ def test_a_hold_forbids_erasure_and_expiry_and_is_named(world: World) -> None:
     world.finish(world.destructions().mark_persons("acme", ["jon"], REQUEST))
 
 
+def test_what_is_being_destroyed_is_not_said_to_be_held(world: World) -> None:
+    """A hold on who is marked, or whose month is, is refused; on somebody else it stands; afterwards it does again."""
+    world.fill()
+    holds = Holds(world.database, MASTER)
+    marked = world.destructions().mark_persons("acme", ["mia"], REQUEST)
+    for name in ("mia", "jon"):
+        with pytest.raises(Rejected, match="an erasure of hers is under way"):
+            holds.place("acme", "case-7", name, REQUEST)
+    assert holds.place("acme", "case-8", "eve", REQUEST).stands
+    holds.release("acme", "case-8", REQUEST)
+    world.finish(marked)
+    with pytest.raises(Rejected, match="no such person"):
+        holds.place("acme", "case-7", "mia", REQUEST)
+    expiring = world.destructions().mark_month("acme", "standard", "2026-10", REQUEST)
+    assert expiring is not None
+    with pytest.raises(Rejected, match="an expiry of hers is under way"):
+        holds.place("acme", "case-7", "jon", REQUEST)
+    world.finish(expiring)
+    assert holds.place("acme", "case-7", "jon", REQUEST).stands
+
+
+def test_a_released_hold_keeps_no_hash_of_who_is_erased(world: World) -> None:
+    """Nothing that a guess could be checked against is left in holds that she was under; others' are as they were."""
+    world.fill()
+    holds = Holds(world.database, MASTER)
+    with world.database.read() as rows:
+        ring = world.destructions()._ring(rows, "acme")
+        mia, eve = ring.holder_hash(MIA), ring.holder_hash(EVE)
+    for hold_id, name in (("case-1", "mia"), ("case-2", "mia"), ("case-3", "eve")):
+        holds.place("acme", hold_id, name, REQUEST)
+        holds.release("acme", hold_id, REQUEST)
+    before = holds.all("acme")
+    world.finish(world.destructions().mark_persons("acme", ["mia"], REQUEST))
+    sweep(world.database, world.now_ms + SUPPRESSED_S * 1_000)
+    assert mia not in world.place.on_disk()
+    assert eve in world.place.on_disk()
+    assert holds.all("acme") == before
+    with pytest.raises(Rejected, match="another hold"):
+        holds.place("acme", "case-1", "eve", REQUEST)
+
+
 def test_contents_shared_with_a_held_person_are_told(world: World) -> None:
     """Who marks is asked about the doomed scopes and the held ones, and can refuse."""
     known = world.fill()

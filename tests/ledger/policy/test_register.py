@@ -46,6 +46,14 @@ def test_going_back_is_a_row_of_its_own(register: PolicyRegister) -> None:
     assert enter(register, ONE) == entered(ONE, 2, TWO, is_return=True)
 
 
+def test_the_newest_is_told_whatever_a_file_says(register: PolicyRegister) -> None:
+    """What governs is the last that was taken; before the first it is none."""
+    assert register.newest() is None
+    for data in (ONE, TWO, ONE):
+        enter(register, data)
+        assert register.newest() == parse_policy(data)
+
+
 def test_what_is_not_recorded_is_told_in_order(register: PolicyRegister) -> None:
     """Every row whose Change is not durable is told with its file, also of a policy in force no more."""
     first, second = enter(register, ONE), enter(register, TWO)

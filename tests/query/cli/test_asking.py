@@ -79,6 +79,23 @@ async def test_evidence_is_taken_away_without_a_home(asker: Asker) -> None:
     assert json.dumps(unknown.err).count("\\n") == 1
 
 
+async def test_sql_from_another_machine(asker: Asker) -> None:
+    """An auditor asks in SQL by his token alone, for people and programs; a wrong query and a wrong role are told."""
+    query = "SELECT vendor, count(*) AS n FROM requests GROUP BY vendor"
+    assert (await asker.ask("auditor", "sql", query, "--json")).json == [{"vendor": "openai", "n": 2}]
+    page = await asker.ask("org_auditor", "sql", query)
+    assert page.code == 0, page.err
+    assert "openai" in page.out
+    assert "1 rows in" in page.out
+    wrong = await asker.ask("auditor", "sql", "SELECT nonsense FROM requests")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "nonsense" in wrong.err
+    denied = await asker.ask("investigator", "sql", query)
+    assert (denied.code, denied.out) == (2, "")
+    assert "permission_denied" in denied.err
+    assert not asker.cli.home.exists()
+
+
 async def test_what_is_asked_elsewhere_is_not_recorded_here(asker: Asker) -> None:
     """`--to` beside `--ask` is a mistake that is said; nothing makes a home where there is none."""
     both = await asker.ask("auditor", "find", "--to", "127.0.0.1:1")
