@@ -116,7 +116,7 @@ def _invocation(record: dict[str, Json]) -> Iterator[pb.Event]:
         occurred_at=at,
         event_id=derived_event_id(ms_of(at), _ID, account, region, request_id),
     )
-    yield from results_seen(asked.tools_ran, VENDOR, story)
+    yield from results_seen(asked.tools_ran, VENDOR, story, event.event_id)
     yield event
     yield from runs_at_vendor(answered.tools_ran, VENDOR, story, event)
 

@@ -130,7 +130,7 @@ def _exchange(
     derived = [*observed.pop("derived_fields", ()), *_derived_vendor(row, observed)]
     vendor = observed.get("vendor", "")
     event = request(**{**said, **observed, **fields}, derived_fields=derived)
-    yield from results_seen(asked.tools_ran, vendor, story)
+    yield from results_seen(asked.tools_ran, vendor, story, event.event_id)
     yield event
     yield from runs_at_vendor(answered.tools_ran, vendor, story, event)
 

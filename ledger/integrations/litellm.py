@@ -166,7 +166,7 @@ class LedgerLogger(CustomLogger):  # type: ignore[misc]  # litellm is not follow
         vendor = text(said.get("vendor"))
         if self._tool_results:
             new = [each for each in asked.tools_ran if not _is_recorded(each.call_id, place.book)]
-            yield from results_seen(new, vendor, story)
+            yield from results_seen(new, vendor, story, identity)
         yield event
         yield from runs_at_vendor(answered.tools_ran, vendor, story, event)
 

@@ -22,7 +22,7 @@ from ledger.client.ids import event_id
 from ledger.proxy.callers import circumstances
 from ledger.proxy.calls import Call, End
 from ledger.v1 import event_pb2 as pb
-from ledger.vendors import Answered, Asked, answered_fields, asked_fields, results_seen, runs_at_vendor
+from ledger.vendors import Answered, Asked, answered_fields, asked_fields, results_to_key, runs_at_vendor
 from ledger.vendors.fields import Fields, name_of
 from ledger.vendors.json_values import dump
 
@@ -50,7 +50,8 @@ _ARN = re.compile(r"arn:aws[a-z-]*:bedrock:([a-z0-9-]*):([0-9]*):")
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The events of a call: `numbered` ones, made once; and `seen` ones, made alike by whoever sees the same."""
+    """The events of a call: `numbered` ones, made once; and `seen` ones, made alike by whoever sees the same, under ids
+    that are to be keyed before they leave (`ledger.vendors.tools_ran`)."""
 
     numbered: tuple[pb.Event, ...]
     seen: tuple[pb.Event, ...] = ()
@@ -203,4 +204,4 @@ def _story(call: Call, known: Fields) -> Fields:
 
 def _seen(call: Call, asked: Asked, known: Fields) -> Iterator[pb.Event]:
     if asked.tools_ran:
-        yield from results_seen(asked.tools_ran, call.upstream.vendor, _story(call, known))
+        yield from results_to_key(asked.tools_ran, call.upstream.vendor, _story(call, known))

@@ -25,7 +25,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from ledger.client.ids import derived_event_id
 from ledger.client.items import Rejection, Waiter
 from ledger.client.stats import ClientStats
 from ledger.errors import LedgerError, Rejected
@@ -47,7 +46,7 @@ from ledger.proxy.recording_frames import (
     ToRecorder,
 )
 from ledger.v1 import event_pb2 as pb
-from ledger.vendors import Answered, AnswerReader, Asked, read_request
+from ledger.vendors import Answered, AnswerReader, Asked, keyed_id, read_request
 
 log = logging.getLogger(__name__)
 
@@ -232,9 +231,8 @@ class Recorder:
                 if changed:
                     self._count("fields_mended", len(changed))
                     log.warning("a record was mended: %s", ", ".join(changed))
-                    if events is recorded.seen:
-                        # The id tells one content from another.
-                        event.event_id = derived_event_id(0, "fitted/v1", event.SerializeToString(deterministic=True))
+                if events is recorded.seen:
+                    event.event_id = keyed_id(event, self._stand_in)
                 into.append(event)
                 self._count("events")
         return Recorded(tuple(kept[0]), tuple(kept[1]))

@@ -26,7 +26,7 @@ from ledger.vendors.exchange import Answered, Asked, Guardrail, PromptSent, Tool
 from ledger.vendors.fields import answered_fields, asked_fields, tool_fields
 from ledger.vendors.formats import FORMATS, AnswerReader, Format, read_request
 from ledger.vendors.routes import Route, route_of
-from ledger.vendors.tools_ran import results_seen, runs_at_vendor
+from ledger.vendors.tools_ran import keyed_id, results_seen, results_to_key, runs_at_vendor
 
 __all__ = [
     "FORMATS",
@@ -40,8 +40,10 @@ __all__ = [
     "ToolRan",
     "answered_fields",
     "asked_fields",
+    "keyed_id",
     "read_request",
     "results_seen",
+    "results_to_key",
     "route_of",
     "runs_at_vendor",
     "tool_fields",

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
 from ledger.client.builders import request
 from ledger.record.translate import translate
 from ledger.v1 import event_pb2 as pb
@@ -12,17 +18,36 @@ from ledger.vendors import (
     ToolRan,
     answered_fields,
     asked_fields,
+    keyed_id,
     results_seen,
+    results_to_key,
     runs_at_vendor,
 )
 
 STORY = {"session_id": "s-1", "user": "mia"}
+ASKED, OTHER = bytes(15) + b"1", bytes(15) + b"2"
 RAN = ToolRan("c1", "find_order", '{"order_id":"1001"}', [{"type": "text", "text": "on its way"}])
+
+
+By = Callable[[Sequence[ToolRan], dict[str, Any], bytes], list[pb.Event]]
+
+
+def by_request(ran: Sequence[ToolRan], story: dict[str, Any], request_id: bytes) -> list[pb.Event]:
+    """As importers and callbacks make them."""
+    return list(results_seen(ran, "openai", story, request_id))
+
+
+def by_key(ran: Sequence[ToolRan], story: dict[str, Any], request_id: bytes) -> list[pb.Event]:
+    """As a proxy makes them."""
+    found = list(results_to_key(ran, "openai", story))
+    for event in found:
+        event.event_id = keyed_id(event, lambda said: f"key {said}")
+    return found
 
 
 def test_a_result_seen_claims_no_more_than_was_seen() -> None:
     """Of a tool's result in a request, neither time nor outcome nor who ran it is claimed, and it is called derived."""
-    (event,) = results_seen([RAN], "openai", STORY)
+    (event,) = results_seen([RAN], "openai", STORY, ASKED)
     assert not event.HasField("occurred_at")
     assert event.tool_call.outcome == pb.TOOL_OUTCOME_UNSPECIFIED
     assert event.tool_call.provider == ""
@@ -32,31 +57,43 @@ def test_a_result_seen_claims_no_more_than_was_seen() -> None:
     assert translate(event).kind == "tool_call"
 
 
-def test_a_result_seen_twice_is_one_event() -> None:
+@pytest.mark.parametrize("by", [by_request, by_key])
+def test_a_result_seen_twice_is_one_event(by: By) -> None:
     """The same result sent again gives the same event to the byte; as history it gives none."""
-    (first,) = results_seen([RAN], "openai", STORY)
-    (again,) = results_seen([RAN], "openai", dict(STORY))
+    (first,) = by([RAN], STORY, ASKED)
+    (again,) = by([RAN], dict(STORY), OTHER)
     assert first == again
     old = ToolRan(RAN.call_id, RAN.tool, RAN.arguments, RAN.result, is_new=False)
-    assert list(results_seen([old], "openai", STORY)) == []
+    assert by([old], STORY, ASKED) == []
 
 
-def test_results_that_differ_are_different_events() -> None:
-    """Another result, another conversation, or the same call made twice without ids: other events."""
-    other = ToolRan("c1", "find_order", RAN.arguments, "lost")
+@pytest.mark.parametrize("by", [by_request, by_key])
+def test_results_that_differ_are_different_events(by: By) -> None:
+    """Another call, another conversation, or the same call made twice without ids: other events."""
     unnamed = ToolRan("", "find_order", RAN.arguments, "on its way")
     events = [
-        *results_seen([RAN], "openai", STORY),
-        *results_seen([RAN], "openai", {**STORY, "session_id": "s-2"}),
-        *results_seen([other], "openai", STORY),
-        *results_seen([unnamed, unnamed], "openai", STORY),
+        *by([RAN], STORY, ASKED),
+        *by([RAN], {**STORY, "session_id": "s-2"}, ASKED),
+        *by([replace(RAN, call_id="c2")], STORY, ASKED),
+        *by([unnamed, unnamed], STORY, ASKED),
+        *by([replace(unnamed, result="lost")], STORY, OTHER),
     ]
-    assert len({event.event_id for event in events}) == 5
+    assert len({event.event_id for event in events}) == 6
+
+
+def test_no_id_of_a_result_can_be_checked_against_a_guess() -> None:
+    """Without a key an id does not depend on what was given, what came back, or who asked; with one, on the key."""
+    guesses = [replace(RAN, arguments="guess"), replace(RAN, result="guess")]
+    (event,) = by_request([RAN], STORY, ASKED)
+    assert {each.event_id for guess in guesses for each in by_request([guess], STORY, ASKED)} == {event.event_id}
+    assert by_request([RAN], {**STORY, "user": "ana"}, ASKED)[0].event_id == event.event_id
+    (unkeyed,) = results_to_key([RAN], "openai", STORY)
+    assert keyed_id(unkeyed, lambda said: f"one {said}") != keyed_id(unkeyed, lambda said: f"two {said}")
 
 
 def test_what_the_service_says_of_the_outcome_is_kept() -> None:
     """A result that is said to be an error is one."""
-    (event,) = results_seen([ToolRan("c1", "t", None, "boom", "error")], "anthropic", STORY)
+    (event,) = results_seen([ToolRan("c1", "t", None, "boom", "error")], "anthropic", STORY, ASKED)
     assert event.tool_call.outcome == pb.TOOL_OUTCOME_ERROR
 
 
