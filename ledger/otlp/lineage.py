@@ -9,9 +9,9 @@ Only what is in the same export is known; an export that is retried is the same 
 - **Parent**: the nearest ancestor that is an event itself. Of a parent that is not in the export nobody knows whether
   it will be an event, so none is named.
 - **Seen twice**: a model's call inside a model's call, or a tool's run inside a run of the same tool, is the same thing
-  seen by a second instrumentation (a framework's and a client's, say). So is an answer with the same id of the same
-  vendor whose span's time lies inside another's, though the two are of different traces. Its event amends the outer
-  one, so that both are one step; this is marked as derived.
+  seen by a second instrumentation (a framework's and a client's, say), unless their ids say otherwise. So is an answer
+  with the same id of the same vendor whose span's time lies inside another's, though the two are of different traces.
+  Its event amends the outer one, so that both are one step; this is marked as derived.
 - **Asked for**: a run of a tool names the request whose answer asked for it, found by the call's id. A run without id
   is paired with an answer of its parent, or of an earlier child of the same parent, by the tool's name and in order:
   then call id and request are marked as derived (`asked_tools` has the forms of answers). What was asked for and never
@@ -236,7 +236,8 @@ def _same_call(inner: Node, outer: Node) -> bool:
         return False
     mine, other = inner.found.values, outer.found.values
     if inner.found.kind == "tool_call":
-        return bool(mine.get("tool_call.tool") == other.get("tool_call.tool"))
+        same_tool = bool(mine.get("tool_call.tool") == other.get("tool_call.tool"))
+        return same_tool and _agree(mine, other, "tool_call.call_id")
     return _never_nested(mine) and _never_nested(other) and _agree(mine, other, "request.provider_request_id")
 
 

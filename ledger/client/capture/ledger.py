@@ -148,7 +148,8 @@ class Ledger:
         without that it does not run. `leave_out`: arguments told by type only. `show_arguments`, `show_result`: make
         the content of the described arguments, of the result; by default `describe`.
         """
-        function = name if callable(name) else None
+        # A class method is not callable by itself.
+        function = name if callable(name) or isinstance(name, classmethod) else None
         own: dict[str, Any] = {"provider": "internal", **fields}
         if isinstance(name, str):
             own["tool"] = name

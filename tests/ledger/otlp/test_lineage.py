@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
 from ledger.otlp import MappingOptions, event_id_of, map_traces
 from ledger.record.translate import translate
 from ledger.v1 import event_pb2 as pb
@@ -191,3 +193,12 @@ def test_ten_thousand_spans_in_a_chain_are_mapped() -> None:
     chain = [span({}, span_id=each, parent=parent) for each, parent in zip(ids, [b"", *ids], strict=False)]
     last = span({**CHAT}, span_id=OTHER, parent=ids[-1])
     assert len(map_traces(export(*chain, last), "acme").events) == 1
+
+
+@pytest.mark.parametrize(("inner_call", "amends"), [("call_1", True), (None, True), ("call_2", False)])
+def test_a_run_inside_a_run_of_the_same_tool_is_another_where_its_call_is(inner_call: str | None, amends: bool) -> None:
+    """A tool that calls itself ran twice; what two instrumentations saw of one call did not."""
+    inner = {**TOOL} if inner_call is None else {**TOOL, "gen_ai.tool.call.id": inner_call}
+    found = mapped(at(0, {**TOOL, "gen_ai.tool.call.id": "call_1"}, ROOT), at(1, inner, CHILD, ROOT))
+    assert (found[CHILD].amends_event_id == found[ROOT].event_id) == amends
+    assert found[CHILD].story.parent_event_id == found[ROOT].event_id

@@ -69,13 +69,19 @@ def test_bare_methods_static_and_class_methods(ledger: Ledger, recorded: Recorde
         def kind(cls, text: str) -> str:
             return text
 
+        @ledger.tool
+        @classmethod
+        def bare(cls, text: str) -> str:
+            return text
+
         @staticmethod
         @ledger.tool()
         def plain(text: str) -> str:
             return text
 
     assert (Desk().note("a"), Desk.kind("b"), Desk.plain("c"), Desk().kind("d")) == ("a", "b", "c", "d")
-    assert [_parameters(event) for event in recorded()[::2]] == [{"text": each} for each in "abcd"]
+    assert Desk.bare("e") == "e"
+    assert [_parameters(event) for event in recorded()[::2]] == [{"text": each} for each in "abcde"]
 
 
 def test_an_exception_goes_on_unchanged_and_fails_the_run(ledger: Ledger, recorded: Recorded) -> None:
