@@ -47,12 +47,22 @@ class Health:
     def __init__(self) -> None:
         self.serving = False
         self._works = {EVENT_LOG: False, KEY_STORE: False}
+        self._said: dict[str, str | None] = {EVENT_LOG: None, KEY_STORE: None}
         self._closed = False
         self._changed = asyncio.Condition()
 
-    async def set_works(self, part: str, works: bool) -> None:
-        """State how a part is: the status is SERVING while all of them work. Once closed it stays NOT_SERVING."""
-        self._works[part] = works
+    async def state(self, part: str, problem: str | None) -> None:
+        """State what is wrong with a part (None: it works); the log has each change.
+
+        The status is SERVING while all parts work. Once closed it stays NOT_SERVING.
+        """
+        if problem != self._said[part]:
+            self._said[part] = problem
+            if problem is None:
+                log.info("the %s works", part)
+            else:
+                log.warning("the %s does not work: %s", part, problem)
+        self._works[part] = problem is None
         serving = all(self._works.values())
         if self._closed or serving == self.serving:
             return
@@ -114,7 +124,6 @@ class LogWatch:
         self._every_s = every_s
         self._streak = AppendStreak()
         self._looked: str | None = None
-        self._said: str | None = None
 
     async def run(self) -> None:
         """Look, for ever. `IntegrityError` when the log says that it went back."""
@@ -148,13 +157,7 @@ class LogWatch:
         if problem is None and self._streak.refusing:
             problem = f"{self._streak.failures} appends in a row failed"
         self._metrics.event_log_up(problem is None)
-        await self._health.set_works(EVENT_LOG, problem is None)
-        if problem != self._said:
-            self._said = problem
-            if problem is None:
-                log.info("the event log works")
-            else:
-                log.warning("the event log does not work: %s", problem)
+        await self._health.state(EVENT_LOG, problem)
 
     async def _problem(self) -> str | None:
         try:

@@ -7,15 +7,12 @@ then the key store does not work.
 from __future__ import annotations
 
 import asyncio
-import logging
 
 from ledger.errors import IntegrityError, LedgerError
 from ledger.gateway.faults import report_fault
 from ledger.gateway.health import KEY_STORE, Health
 from ledger.gateway.metrics import GatewayMetrics
 from ledger.keys.database import KeyDatabase
-
-log = logging.getLogger(__name__)
 
 LOOK_TIMEOUT_S = 5.0
 
@@ -29,7 +26,6 @@ class KeyWatch:
         self._metrics = metrics
         self._every_s = every_s
         self._asking: asyncio.Task[None] | None = None
-        self._said: str | None = None
 
     async def run(self) -> None:
         """Look, for ever. `IntegrityError` when the key store contradicts itself."""
@@ -41,13 +37,7 @@ class KeyWatch:
         """Look once, and state what was seen."""
         problem = await self._problem()
         self._metrics.key_store_up(problem is None)
-        await self._health.set_works(KEY_STORE, problem is None)
-        if problem != self._said:
-            self._said = problem
-            if problem is None:
-                log.info("the key store works")
-            else:
-                log.warning("the key store does not work: %s", problem)
+        await self._health.state(KEY_STORE, problem)
 
     async def _problem(self) -> str | None:
         if self._asking is None:
