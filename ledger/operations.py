@@ -129,7 +129,7 @@ class Operations:
             return self._insert(rows, tenant, action, subject, requester, None)
 
     def end(self, operation_id: bytes, tenant: str, action: Action, subject: str, requester: str, how: Outcome) -> None:
-        """It is over. Was it published as begun already, then this is another one."""
+        """It is over. If it was published as begun already, this is another event."""
         with self._database.write() as rows:
             known = rows.execute("SELECT 1 FROM operations WHERE operation_id = ?", (operation_id,)).fetchone()
             if known is None:

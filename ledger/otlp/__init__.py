@@ -5,7 +5,7 @@ I/O and know no clock: the same request under the same options gives the same ev
 that is retried adds nothing. They never raise for what a request holds.
 
 The tenant is the receiver's to decide, from the caller's credential or a header; `resource_service(...).tenant` is what
-the resource asks for. Publish the events with the gateway's own checks; what those refuse belongs into the partial
+the resource asks for. Publish the events with the gateway's own checks; what those refuse belongs in the partial
 success, like `Mapped.refused`. docs/OTLP.md has every attribute that is read.
 
 | module                             | owns                                                                           |

@@ -205,7 +205,7 @@ class _Conversation:
     def _died(self) -> LedgerError:
         """It closed its pipe without a last word."""
         code, early = self._child.ended_by(), self._ready_at is None
-        # Once it has read rows, its last words may quote them: they belong into no log.
+        # Once it has read rows, its last words may quote them: they belong in no log.
         _log.error("sql: the query's process ended with %d: %s", code, self._child.complaints if early else "")
         if early:
             return Misconfigured(f"sql: the query's process could not be started (ended with {code}; see the log)")
