@@ -106,7 +106,6 @@ class _LogCheck:
     """One log of an export."""
 
     def __init__(self, folder: Path, log: TrustedLog, trust: TrustedKeys, said: Checkpoint) -> None:
-        self._root = folder
         self._folder = folder / "logs" / str(log.shard)
         self._log = log
         self._trust = trust

@@ -23,7 +23,6 @@ class Conversation:
         self, session: str, customer: str, vendor: str, model: str, revision: str, region: str, began: datetime
     ) -> None:
         self.events: list[pb.Event] = []
-        self._customer = customer
         self._vendor = vendor
         self._model = model
         self._revision = revision

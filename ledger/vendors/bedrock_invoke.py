@@ -121,8 +121,6 @@ class InvokeAssembler:
     """A streamed answer: its chunks, opened and given to the format of the model."""
 
     def __init__(self, room: Room, model: str) -> None:
-        self._room = room
-        self._model = model
         self._inner = _inner(room, model)
         self._metrics: dict[str, Json] = {}
         self._error: dict[str, Json] = {}
