@@ -62,7 +62,7 @@ class ContentReader:
         keys: dict[bytes, bytes] = {}
         for tenant in tenants:
             keys |= self._keys.scope_keys(tenant, scope_ids)
-        opened = [self._open_event(log, event, wanted[event.index], stored, keys, slots) for event in events]
+        opened = [_open_event(log, event, wanted[event.index], stored, keys) for event in events]
         return Opened(
             tuple(opened),
             sum(1 for event in opened for each in event.contents if each.data is not None),
@@ -77,24 +77,21 @@ class ContentReader:
         keys = self._keys.scope_keys(event.tenant, [bytes(each) for each in descriptor["scope_ids"]])
         return _decrypt(log, event, descriptor, stored.get((event.index, slot)), keys)
 
-    def _open_event(
-        self,
-        log: LogView,
-        event: SealedEvent,
-        wanted: Iterable[dict[str, Any]],
-        stored: dict[tuple[int, str], bytes],
-        keys: dict[bytes, bytes],
-        slots: Collection[str] | None,
-    ) -> SealedEvent:
-        opened = {
-            each["slot"]: _open(log, event, each, stored.get((event.index, each["slot"])), keys) for each in wanted
-        }
-        before = {each.slot: each for each in event.contents}
-        contents = [
-            opened.get(each["slot"]) or before.get(each["slot"]) or closed_content(each, CLOSED)
-            for each in event.values["contents"]
-        ]
-        return replace(event, contents=tuple(contents))
+
+def _open_event(
+    log: LogView,
+    event: SealedEvent,
+    wanted: Iterable[dict[str, Any]],
+    stored: dict[tuple[int, str], bytes],
+    keys: dict[bytes, bytes],
+) -> SealedEvent:
+    opened = {each["slot"]: _open(log, event, each, stored.get((event.index, each["slot"])), keys) for each in wanted}
+    before = {each.slot: each for each in event.contents}
+    contents = [
+        opened.get(each["slot"]) or before.get(each["slot"]) or closed_content(each, CLOSED)
+        for each in event.values["contents"]
+    ]
+    return replace(event, contents=tuple(contents))
 
 
 def _is_stored(descriptor: dict[str, Any], slots: Collection[str] | None) -> bool:

@@ -198,7 +198,7 @@ def _candidate(
         raise Rejected("", f"{path}: no commit up to {commission.commit} is known to have changed it")
     artifact = None if is_removal else commission.artifacts.get(key)
     if artifact is not None and artifact.place.keys:
-        origin = origin_of_value(repository, commission.commit, artifact, origin)
+        origin = origin_of_value(repository, artifact, origin)
     since = commission.base if commission.base is not None else origin.before
     before = _before(repository, commission, key, subject, since)
     # After its origin the file was not touched; against a base it may have been, to and fro.
@@ -244,7 +244,7 @@ def rolled_back(repository: Repository, commission: Commission, candidate: Candi
         raise Rejected("", f"{candidate.key}: is the same at {commit}; nothing is rolled back")
     origin = origins(repository, commit, [place.path])[place.path]
     if place.keys:
-        origin = origin_of_value(repository, commit, earlier, origin)
+        origin = origin_of_value(repository, earlier, origin)
     at_s = repository.commit(origin.commit).committer.at_s
     return replace(
         candidate, artifact=earlier, before=candidate.artifact, origin=origin.commit, origin_at_s=at_s, sightings=()

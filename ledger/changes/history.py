@@ -98,7 +98,7 @@ def at_commit(repository: Repository, commit: str, place: Place) -> Artifact | N
         return None
 
 
-def origin_of_value(repository: Repository, commit: str, artifact: Artifact, newest: Origin) -> Origin:
+def origin_of_value(repository: Repository, artifact: Artifact, newest: Origin) -> Origin:
     """Of a value in a file, the newest change of the value: `newest` is that of the file."""
     origin = newest
     while origin.before is not None:

@@ -63,7 +63,7 @@ def complete(record: Record, found: Found, about: About, *, keep_context: bool) 
     """Adds all that to what was found on a span."""
     if found.kind == "request":
         add_finish(found)
-        _declare_absent(record, found)
+        _declare_absent(found)
         give_up_nameless_prompt(found)
     elif found.kind == "tool_call":
         found.give("tool_call.tool", _tool_name(record.name), "span name", derived=True)
@@ -100,7 +100,7 @@ def keep_rest(record: Record, found: Found, about: About, *, keep_context: bool)
         found.misfits.setdefault(SPAN_NAME, record.name)
 
 
-def _declare_absent(record: Record, found: Found) -> None:
+def _declare_absent(found: Found) -> None:
     if found.values.get("request.operation") not in CALLS:
         return
     for path in (INPUT,) if found.says("request.error_class") else (INPUT, OUTPUT):
