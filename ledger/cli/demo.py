@@ -45,7 +45,7 @@ def demo(ctx: click.Context, home: Path | None) -> None:
       audit-ledger demo --home ./demo-ledger
     """
     root = ctx.find_root().command
-    known = frozenset(root.commands) if isinstance(root, click.Group) else frozenset()
+    known = frozenset(root.list_commands(ctx)) if isinstance(root, click.Group) else frozenset()
     with _folder(home) as folder:
         _Demo(folder, known).run()
         if home is not None:
