@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ledger.cli.options import home_option, json_option, open_home, to_option
+from ledger.cli.options import home_option, json_option, open_home, own_to_option
 from ledger.cli.ordering import check_approvers, check_request, ordered, requesting
 from ledger.cli.output import print_json, print_table, print_wrapped
 from ledger.cli.rounds import CommandRounds
@@ -30,7 +30,7 @@ from ledger.trust import TrustedKeys
 
 @click.command(short_help="Delete a tenant: keys, contents, events, all but a signed final statement.")
 @home_option
-@to_option
+@own_to_option
 @click.argument("tenant")
 @ordered("DeleteTenant")
 @requesting("Why; stands in clear in the final statement, so name no person.")

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from ledger import __version__
-from ledger.cli.options import home_option, json_option, open_home, to_option
+from ledger.cli.options import home_option, json_option, open_home, own_to_option
 from ledger.cli.ordering import check_approvers, check_request, ordered, request_options
 from ledger.cli.output import print_json, print_table
 from ledger.cli.rounds import CommandRounds
@@ -36,7 +36,7 @@ from ledger.trust import TrustedKeys
 
 @click.command(short_help="Erase a person: destroy her keys, for ever.")
 @home_option
-@to_option
+@own_to_option
 @click.option("--tenant", envvar="AUDIT_LEDGER_TENANT", help="The tenant.")
 @click.option("--subject", multiple=True, metavar="ID", help="The person's identifier; - reads it from standard input.")
 @ordered("Erase")
@@ -108,7 +108,7 @@ def erase(
 
 @click.command(short_help="Destroy what is past its retention.")
 @home_option
-@to_option
+@own_to_option
 @click.option("--tenant", help="Only this tenant. Default: all.")
 @click.option("--dry-run", is_flag=True, help="Say what would expire, and change nothing.")
 @request_options
@@ -169,7 +169,7 @@ def hold() -> None:
 
 @hold.command()
 @home_option
-@to_option
+@own_to_option
 @click.option("--tenant", required=True, envvar="AUDIT_LEDGER_TENANT", help="The tenant.")
 @click.option("--subject", required=True, metavar="ID", help="The person's identifier.")
 @click.argument("hold_id")
@@ -187,7 +187,7 @@ def add(home: Path, to: str | None, tenant: str, subject: str, hold_id: str, req
 
 @hold.command()
 @home_option
-@to_option
+@own_to_option
 @click.option("--tenant", required=True, envvar="AUDIT_LEDGER_TENANT", help="The tenant.")
 @click.argument("hold_id")
 @ordered("Hold")

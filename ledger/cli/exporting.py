@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from ledger import __version__
-from ledger.cli.options import home_option, json_option, open_home, to_option
+from ledger.cli.options import home_option, json_option, open_home, own_to_option
 from ledger.cli.ordering import ROLE, check_request, ordered, requesting
 from ledger.cli.output import print_json, print_table, print_wrapped
 from ledger.cli.progress import Progress
@@ -36,7 +36,7 @@ from ledger.v1 import event_pb2 as pb
 
 @click.command(short_help="Export a tenant: events, proofs and, if ordered, contents.")
 @home_option
-@to_option
+@own_to_option
 @click.argument("tenant")
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), help="The folder to make.")
 @ordered("ExportTenant")

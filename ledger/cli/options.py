@@ -47,6 +47,13 @@ def to_option(command: Command) -> Command:
     )(command)
 
 
+def own_to_option(command: Command) -> Command:
+    """The same for a command that has events of the ledger's own to publish (`ledger.gateway.own`)."""
+    return click.option(
+        "--to", metavar="HOST:PORT", help="Publish what it records through this gateway. Default: one of its own."
+    )(command)
+
+
 def open_home(path: Path) -> Home:
     """The home at `path`; `Misconfigured` with what to do when there is none."""
     return Home.open(path)
