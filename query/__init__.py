@@ -15,7 +15,7 @@
 | `story`, `reconstruct`, `replay`, `find`, `prove` | the answers                                                   |
 | `coverage`, `coverage_needs` | which services send what, and what an auditor would still ask for                  |
 | `sql`, `sql_views`, `sql_columns`, `sql_manual` | an auditor's SQL, its views and their manual                    |
-| `sandbox`, `landlock`        | the sealed box in which it runs                                                    |
+| `sandbox`                    | the sealed box in which it runs                                                    |
 | `permits`, `access`          | who may be shown what; the Access event that precedes every answer                 |
 | `without_persons`            | what a reader wrote, as his Access keeps it                                        |
 | `service`                    | questions with accountability: answer, Access, then the answer is given            |

@@ -27,15 +27,16 @@ the two it was.
 What no wall holds: with Landlock, native code that somebody planted through a bug of the engine could still send UDP,
 reach Unix sockets that have a path, and start threads.
 
-The child's code (`child`, `lockdown`, `engine`, `values`) shares this package with the parent's (`run`, `process`,
-`model`, `handover`): nothing that the child imports before its lockdown may import DuckDB or pyarrow, and the child
-refuses to go on if it finds them loaded.
+The child's code (`child`, `lockdown`, `landlock`, `engine`, `values`) shares this package with the parent's (`run`,
+`process`, `model`, `handover`): nothing that the child imports before its lockdown may import DuckDB or pyarrow, and
+the child refuses to go on if it finds them loaded.
 
 | module                      | owns                                                              |
 | --------------------------- | ----------------------------------------------------------------- |
 | `run`, `model`              | `run_sql` and its bounds; what goes in and comes out, as values   |
 | `process`, `handover`       | the child as its parent sees it; the descriptors it is given      |
 | `child`, `lockdown`         | the child's life; how it gives up its rights                      |
+| `landlock`                  | the kernel's rule that it may read what was named, nothing else   |
 | `engine`, `values`, `scrub` | DuckDB with its doors shut; its values and messages, fit to leave |
 | `wire`                      | one job in, frames out: JSON                                      |
 """

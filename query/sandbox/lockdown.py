@@ -23,7 +23,7 @@ import signal
 import sys
 
 from ledger.errors import Misconfigured
-from query.landlock import restrict_to_reading
+from query.sandbox.landlock import restrict_to_reading
 from query.sandbox.wire import Job
 
 STARTUP_CPU_S = 60

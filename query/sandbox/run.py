@@ -18,8 +18,8 @@ from functools import cache
 from typing import Any, BinaryIO
 
 from ledger.errors import LedgerError, Misconfigured, Rejected, Unavailable
-from query.landlock import abi_version
 from query.sandbox.handover import in_memory, open_tables
+from query.sandbox.landlock import abi_version
 from query.sandbox.model import SqlLimits, SqlResult, SqlTable
 from query.sandbox.process import Child, TimeUp, readable_paths
 from query.sandbox.scrub import scrub

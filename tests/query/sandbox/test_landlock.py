@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import Misconfigured
-from query import landlock
+from query.sandbox import landlock
 from query.sandbox.process import readable_paths
 
-ROOT = Path(landlock.__file__).resolve().parents[1]
+ROOT = Path(landlock.__file__).resolve().parents[2]
 PACKAGES = [path for path in sys.path if path.endswith("site-packages")]
 
 needs_landlock = pytest.mark.skipif(landlock.abi_version() < 1, reason="this kernel has no Landlock: nothing to try")
@@ -21,7 +21,7 @@ needs_landlock = pytest.mark.skipif(landlock.abi_version() < 1, reason="this ker
 PROLOGUE = """
 import os, sys
 sys.path.append({root!r})
-from query.landlock import restrict_to_reading
+from query.sandbox.landlock import restrict_to_reading
 allowed, other = sys.argv[1:3]
 def outcome(what):
     try:
