@@ -22,7 +22,7 @@ from ledger.vendors.assembling import kept_at
 from ledger.vendors.exchange import Answered, Asked, Finish, Outcome, ToolRan, finish_of, newest
 from ledger.vendors.json_values import Json, flag, load, number, table, tables, text, total, whole
 from ledger.vendors.openai_chat import numbers_of
-from ledger.vendors.pieces import Pieces, Room
+from ledger.vendors.pieces import Growing, Pieces, Room
 
 FINISHES: dict[str, Finish] = {
     "end_turn": "stop",
@@ -137,7 +137,7 @@ class _Block:
     def __init__(self, room: Room) -> None:
         self.head: dict[str, Json] = {}
         self.texts: dict[str, Pieces] = {}
-        self.room = room
+        self.citations = Growing(room)
 
 
 _DELTAS = {
@@ -193,6 +193,8 @@ class MessageAssembler:
         if place is not None:
             self.first_output = True
             block.texts.setdefault(place[1], Pieces(self._room)).add(text(delta.get(place[0])))
+        elif delta.get("type") == "citations_delta":
+            block.citations.add([delta.get("citation")])
 
     def body(self) -> Json:
         """The message so far."""
@@ -207,4 +209,6 @@ def _block(block: _Block) -> dict[str, Json]:
         whole_text = pieces.text()
         value = load(whole_text) if key == "input" else whole_text
         found[key] = whole_text if value is None else value
+    if not block.citations.is_empty:
+        found["citations"] = block.citations.value()
     return found

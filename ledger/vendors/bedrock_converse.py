@@ -18,7 +18,7 @@ from ledger.vendors.assembling import kept_at
 from ledger.vendors.exchange import Answered, Asked, Finish, Guardrail, Outcome, ToolRan, finish_of, newest
 from ledger.vendors.json_values import Json, load, number, table, tables, text, total, whole
 from ledger.vendors.openai_chat import numbers_of
-from ledger.vendors.pieces import Pieces, Room
+from ledger.vendors.pieces import Growing, Pieces, Room
 
 FINISHES: dict[str, Finish] = {
     "end_turn": "stop",
@@ -118,9 +118,11 @@ def _tools_ran(messages: list[dict[str, Json]]) -> Iterator[ToolRan]:
 
 
 class _Block:
-    def __init__(self) -> None:
+    def __init__(self, room: Room) -> None:
         self.head: dict[str, Json] = {}
         self.texts: dict[str, Pieces] = {}
+        self.citations = Growing(room)
+        self.others = Growing(room)
 
 
 class ConverseAssembler:
@@ -150,7 +152,7 @@ class ConverseAssembler:
             self._end["error"] = {"type": event[:1].upper() + event[1:], "message": data.get("message")}
 
     def _take_block(self, data: dict[str, Json]) -> None:
-        block = kept_at(self._blocks, whole(data.get("contentBlockIndex")) or 0, _Block(), self._room)
+        block = kept_at(self._blocks, whole(data.get("contentBlockIndex")) or 0, _Block(self._room), self._room)
         if block is None:
             return
         if started := table(data.get("start")):
@@ -167,11 +169,19 @@ class ConverseAssembler:
             if text(piece):
                 self.first_output = True
                 block.texts.setdefault(key, Pieces(self._room)).add(text(piece))
+        if delta.get("citation") is not None:
+            block.citations.add([delta["citation"]])
+        if others := {key: value for key, value in delta.items() if key not in _DELTAS}:
+            self.first_output = True
+            block.others.add(others)
 
     def body(self) -> Json:
         """The answer so far."""
         content = [_block(self._blocks[at]) for at in sorted(self._blocks)]
         return {"output": {"message": {"role": self._role, "content": content}}, **self._end}
+
+
+_DELTAS = frozenset({"text", "toolUse", "reasoningContent", "citation"})
 
 
 def _block(block: _Block) -> dict[str, Json]:
@@ -186,4 +196,7 @@ def _block(block: _Block) -> dict[str, Json]:
         if "signature" in texts:
             said["signature"] = texts["signature"]
         return {"reasoningContent": {"reasoningText": said}}
-    return {"text": texts["text"]} if "text" in texts else block.head
+    if not block.citations.is_empty:
+        content = [{"text": texts["text"]}] if "text" in texts else []
+        return {"citationsContent": {"content": content, "citations": block.citations.value()}}
+    return {"text": texts["text"]} if "text" in texts else {**block.head, **table(block.others.value())}

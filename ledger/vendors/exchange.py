@@ -102,7 +102,7 @@ class Answered:
 
     `region_source`: where it says the region, "response" or "response-header". `account`, `project`: of the vendor.
     `cut`: the answer was longer than its reader keeps. `partial`: it ended before its end.
-    `unreadable`: it came in an encoding that can't be read here.
+    `unreadable`: it came in an encoding that can't be read here, or is no text.
     """
 
     model: str = ""

@@ -176,14 +176,23 @@ class AnswerReader:
                 output=None if self._status >= 400 else answered.output,
             )
         elif body is None and self._body and answered.output is None:
-            # No JSON: what came is still what came.
-            answered = replace(answered, output=self._body.decode("utf-8", "replace"))
+            # No JSON: what came is still what came; of sound or images, that it came.
+            said = _text_of(self._body)
+            answered = replace(answered, unreadable=True) if said is None else replace(answered, output=said)
         done = self._assembler is None or self._assembler.is_done or answered.error_class != ""
         return replace(
             _with_headers(answered, self._headers),
             cut=self._cut or self._room.cut,
             partial=not whole_body or self._broken or not done,
         )
+
+
+def _text_of(body: bytearray) -> str | None:
+    """The text in UTF-8, without a character cut at the end; None where it is none."""
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return body[: error.start].decode("utf-8") if error.start >= len(body) - 3 and error.start else None
 
 
 def _frames_of(kind: str, route: Route) -> _Frames | None:

@@ -22,7 +22,7 @@ from typing import Any
 from ledger.vendors.assembling import kept_at
 from ledger.vendors.exchange import Answered, Asked, Finish, ToolRan, finish_of, newest
 from ledger.vendors.json_values import Json, flag, number, signed, table, tables, text, whole
-from ledger.vendors.pieces import Pieces, Room
+from ledger.vendors.pieces import Growing, Pieces, Room
 
 FINISHES: dict[str, Finish] = {
     "stop": "stop",
@@ -151,6 +151,7 @@ class _Choice:
     def __init__(self, room: Room) -> None:
         self.room = room
         self.texts: dict[str, Pieces] = {}
+        self.others = Growing(room)
         self.calls: dict[int, _Call] = {}
         self.places: dict[int, int] = {}
         self.finish: Json = None
@@ -161,6 +162,7 @@ class _Call:
         self.head: dict[str, Json] = {}
         self.name = ""
         self.arguments = Pieces(room)
+        self.is_custom = False
 
 
 class ChatAssembler:
@@ -190,6 +192,10 @@ class ChatAssembler:
             if piece := text(delta.get(key)):
                 self.first_output = True
                 choice.texts.setdefault(key, Pieces(self._room)).add(piece)
+        others = {key: value for key, value in delta.items() if value is not None and not _is_known(key, value)}
+        if others:
+            self.first_output = True
+            choice.others.add(others)
         for part in tables(delta.get("tool_calls")):
             self.first_output = True
             call = kept_at(choice.calls, _place(choice, part), _Call(self._room), self._room)
@@ -215,7 +221,7 @@ def _place(choice: _Choice, part: dict[str, Json]) -> int:
     number = whole(part.get("index")) or 0
     place = choice.places.get(number, number)
     there = choice.calls.get(place)
-    given, named = text(part.get("id")), text(table(part.get("function")).get("name"))
+    given, named = text(part.get("id")), text(_called(part).get("name"))
     if there is not None and given and named and text(there.head.get("id")) not in ("", given):
         place = choice.places[number] = max(choice.calls) + 1
     return place
@@ -225,23 +231,47 @@ def _take_call(call: _Call, part: dict[str, Json]) -> None:
     for key in ("id", "type"):
         if text(part.get(key)):
             call.head[key] = part[key]
-    function = table(part.get("function"))
+    function = _called(part)
+    call.is_custom = call.is_custom or "custom" in part
     # A name comes whole; some servers repeat it with every piece.
     call.name = call.name or text(function.get("name"))
-    call.arguments.add(text(function.get("arguments")))
+    call.arguments.add(text(function.get("arguments")) or text(function.get("input")))
+
+
+def _called(part: dict[str, Json]) -> dict[str, Json]:
+    """What a call is of: a function, or a tool of the caller's own that takes free text."""
+    return table(part.get("function")) or table(part.get("custom"))
+
+
+_KNOWN = frozenset({"role", "refusal", *_REASONING, "tool_calls", "function_call"})
+
+
+def _is_known(key: str, value: Json) -> bool:
+    """Whether a field of a delta is read by name; contents in parts are not."""
+    return key in _KNOWN or (key == "content" and isinstance(value, str))
 
 
 def _choice(choice: _Choice) -> dict[str, Json]:
     message: dict[str, Json] = {"role": "assistant", "content": None}
     message.update({key: pieces.text() for key, pieces in choice.texts.items()})
-    calls = [
-        {**choice.calls[at].head, "function": _function(choice.calls[at])} for at in sorted(choice.calls) if at >= 0
-    ]
+    others = table(choice.others.value())
+    parts = others.pop("content", None)
+    message.update(others)
+    if isinstance(parts, list):
+        said = message["content"]
+        message["content"] = [*parts, {"type": "text", "text": said}] if said else parts
+    calls = [_whole_call(choice.calls[at]) for at in sorted(choice.calls) if at >= 0]
     if calls:
         message["tool_calls"] = calls
     if -1 in choice.calls:
         message["function_call"] = _function(choice.calls[-1])
     return {"message": message, "finish_reason": choice.finish}
+
+
+def _whole_call(call: _Call) -> dict[str, Json]:
+    if call.is_custom:
+        return {**call.head, "custom": {"name": call.name, "input": call.arguments.text()}}
+    return {**call.head, "function": _function(call)}
 
 
 def _function(call: _Call) -> dict[str, Json]:

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.vendors import FORMATS, AnswerReader, read_request
-from ledger.vendors.pieces import Room
+from ledger.vendors.pieces import Growing, Room
 from tests.ledger.vendors.test_frames import Cuts, JsonValues, cut_at
 from tests.ledger.vendors.wires import EVERY_WIRE, SSE, WIRES, read, route
 from tests.vendors import bedrock_api
-from tests.vendors.serving import event_frames
+from tests.vendors.serving import event_frames, named_event_frames
 from tests.vendors.turns import PLAIN, TOOL, Turn
 
 ANSWERED = [Turn.ASK_TOOL, Turn.ANSWER, Turn.PLAIN]
@@ -40,6 +40,101 @@ def test_an_answer_in_one_body(name: str, turn: Turn) -> None:
         assert found.output == turn.text
     assert not found.partial
     assert not found.error_class
+
+
+def test_an_answer_that_is_no_text_says_so() -> None:
+    """Sound that comes as bytes is no garbled text: an answer that can't be kept; a page of text is what came."""
+    found = read("/v1/audio/speech", [b"\xff\xfb\x90" + bytes(range(256))], "audio/mpeg")
+    assert (found.unreadable, found.output) == (True, None)
+    page = read("/v1/audio/speech", ["Überlastet".encode(), "ä".encode()[:1]], "text/plain")
+    assert (page.unreadable, page.output) == (False, "Überlastet")
+
+
+def _deltas(*deltas: dict[str, Any]) -> Any:
+    frames = [{"choices": [{"index": 0, "delta": each}]} for each in deltas]
+    frames[-1]["choices"][0]["finish_reason"] = "stop"
+    return read("/v1/chat/completions", event_frames(frames, done=True), SSE).output
+
+
+@pytest.mark.parametrize(
+    ("deltas", "said"),
+    [
+        (
+            [
+                {"audio": {"id": "a1", "transcript": "Good "}},
+                {"audio": {"id": "a1", "transcript": "day", "data": "AA"}},
+            ],
+            {"content": None, "audio": {"id": "a1", "transcript": "Good day", "data": "AA"}},
+        ),
+        (
+            [{"content": "See"}, {"annotations": [{"type": "url_citation", "url": "u"}]}],
+            {"content": "See", "annotations": [{"type": "url_citation", "url": "u"}]},
+        ),
+        (
+            [
+                {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "h"}]}]},
+                {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "m"}]}]},
+                {"content": "Yes"},
+            ],
+            {
+                "content": [
+                    {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]},
+                    {"type": "text", "text": "Yes"},
+                ]
+            },
+        ),
+        (
+            [
+                {"tool_calls": [{"index": 0, "id": "c", "type": "custom", "custom": {"name": "sql", "input": "SEL"}}]},
+                {"tool_calls": [{"index": 0, "custom": {"input": "ECT 1"}}]},
+            ],
+            {
+                "content": None,
+                "tool_calls": [{"id": "c", "type": "custom", "custom": {"name": "sql", "input": "SELECT 1"}}],
+            },
+        ),
+    ],
+    ids=["audio", "annotations", "parts", "custom"],
+)
+def test_nothing_of_a_streamed_chat_is_dropped(deltas: list[dict[str, Any]], said: dict[str, Any]) -> None:
+    """Sound, citations, contents in parts and free-text tools are put together like texts and functions are."""
+    assert _deltas(*deltas) == {"role": "assistant", **said}
+
+
+def test_citations_of_a_stream_stand_with_their_text() -> None:
+    """What Anthropic and Bedrock cite in a stream is read as in an answer that came whole."""
+    block: dict[str, Any] = {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
+    cited: dict[str, Any] = {"type": "citations_delta", "citation": {"url": "u"}}
+    events: list[dict[str, Any]] = [
+        {"type": "message_start", "message": {"id": "m"}},
+        block,
+        {"type": "content_block_delta", "index": 0, "delta": cited},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "See"}},
+        {"type": "message_stop"},
+    ]
+    assert read("/v1/messages", named_event_frames(events), SSE).output == [
+        {"type": "text", "text": "See", "citations": [{"url": "u"}]}
+    ]
+    make = FORMATS["bedrock.converse"].assembler
+    assert make is not None
+    assembler = make(Room(), "")
+    for delta in ({"text": "See"}, {"citation": {"title": "t"}}):
+        assembler.take("contentBlockDelta", {"contentBlockIndex": 0, "delta": delta})
+    assembler.take("contentBlockDelta", {"contentBlockIndex": 1, "delta": {"image": {"format": "png"}}})
+    assert FORMATS["bedrock.converse"].answered(assembler.body(), "").output == [
+        {"citationsContent": {"content": [{"text": "See"}], "citations": [{"title": "t"}]}},
+        {"image": {"format": "png"}},
+    ]
+
+
+@given(st.lists(JsonValues, max_size=8))
+def test_whatever_comes_in_pieces_is_bounded(pieces: list[Any]) -> None:
+    """Pieces of any kind, one after the other, raise nothing and stay JSON within the room."""
+    growing = Growing(Room(20))
+    for piece in pieces:
+        growing.add(piece)
+    json.dumps(growing.value())
+    assert isinstance(growing.is_empty, bool)
 
 
 @pytest.mark.parametrize("numbers", [(0, 1), (0, 0), (None, None)])
