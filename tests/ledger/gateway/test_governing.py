@@ -122,7 +122,7 @@ async def test_going_back_is_recorded_as_a_roll_back(home: Home, start: Start) -
 
 
 async def test_the_first_policy_is_recorded_once(home: Home, start: Start) -> None:
-    """A new ledger's policy has its Change under one id, by which it is sealed once; starting gateways again adds none."""
+    """A new ledger's policy has a Change under one id, so it is sealed once; starting gateways again adds none."""
     config = home.config(environment={})
     with home.keys(config) as keys, keys.database.write() as rows:
         rows.execute("UPDATE policies SET is_recorded = 0")
