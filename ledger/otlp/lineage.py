@@ -9,9 +9,10 @@ Only what is in the same export is known; an export that is retried is the same 
 - **Parent**: the nearest ancestor that is an event itself. Of a parent that is not in the export nobody knows whether
   it will be an event, so none is named.
 - **Seen twice**: a model's call inside a model's call, or a tool's run inside a run of the same tool, is the same thing
-  seen by a second instrumentation (a framework's and a client's, say), unless their ids say otherwise. So is an answer
-  with the same id of the same vendor whose span's time lies inside another's, though the two are of different traces.
-  Its event amends the outer one, so that both are one step; this is marked as derived.
+  seen by a second instrumentation (a framework's and a client's, say), unless their ids say otherwise. Of several
+  inside the same, those that were over before the last began are tries of their own. So is an answer with the same id
+  of the same vendor whose span's time lies inside another's, though the two are of different traces. Its event amends
+  the outer one, so that both are one step; this is marked as derived.
 - **Asked for**: a run of a tool names the request whose answer asked for it, found by the call's id. A run without id
   is paired with an answer of its parent, or of an earlier child of the same parent, by the tool's name and in order:
   then call id and request are marked as derived (`asked_tools` has the forms of answers). What was asked for and never
@@ -96,13 +97,18 @@ class Lineage:
         """Adds to each span that becomes an event what the others tell of it."""
         # What is handed down is what spans say themselves: known of all before anything is added to any.
         above = [self.above(node) for node in self._events]
+        inside: dict[SpanKey, tuple[Node, list[Node]]] = {}
         for node, handed in zip(self._events, above, strict=True):
             for path, (value, source) in handed.values.items():
                 node.found.give(path, value, source, derived=True)
             if handed.event is not None:
                 node.parent_event = handed.event.event_id
-                if _same_call(node, handed.event) and handed.event.amends != node.event_id:
-                    node.amends = handed.event.event_id
+                if _same_call(node, handed.event):
+                    inside.setdefault(handed.event.key, (handed.event, []))[1].append(node)
+        for outer, nodes in inside.values():
+            for node in _last_try(nodes):
+                if outer.amends != node.event_id:
+                    node.amends = outer.event_id
                     node.found.derived.add("amends_event_id")
         self._join_answers()
         self._pair()
@@ -229,6 +235,14 @@ class _Requests:
             if asked.call_id is None or (request.key, asked.call_id) not in self._ran:
                 return asked
         return None
+
+
+def _last_try(nodes: Sequence[Node]) -> Iterator[Node]:
+    """Without those that were over when the last of them began."""
+    last = max(nodes, key=lambda node: node.record.start_ns)
+    for node in nodes:
+        if node is last or not 0 < node.record.end_ns <= last.record.start_ns:
+            yield node
 
 
 def _same_call(inner: Node, outer: Node) -> bool:

@@ -202,3 +202,20 @@ def test_a_run_inside_a_run_of_the_same_tool_is_another_where_its_call_is(inner_
     found = mapped(at(0, {**TOOL, "gen_ai.tool.call.id": "call_1"}, ROOT), at(1, inner, CHILD, ROOT))
     assert (found[CHILD].amends_event_id == found[ROOT].event_id) == amends
     assert found[CHILD].story.parent_event_id == found[ROOT].event_id
+
+
+def test_tries_inside_one_call_are_calls_of_their_own() -> None:
+    """A framework's call that was tried again with another model: the try that failed is a request below it, and only
+    the last is the same as what the framework saw. Calls side by side are the same, as two instrumentations saw it."""
+    asks = {**CHAT, "gen_ai.request.model": "large"}
+    again = {**CHAT, "gen_ai.request.model": "small", "gen_ai.response.model": "small-1"}
+    found = mapped(
+        span(asks, span_id=ROOT, start_ns=START_NS, end_ns=START_NS + 9 * SECOND),
+        span(asks, span_id=CHILD, parent=ROOT, start_ns=START_NS, end_ns=START_NS + SECOND, error="busy"),
+        span(again, span_id=OTHER, parent=ROOT, start_ns=START_NS + 2 * SECOND, end_ns=START_NS + 8 * SECOND),
+        span(again, span_id=GRANDCHILD, parent=ROOT, start_ns=START_NS + 3 * SECOND, end_ns=START_NS + 7 * SECOND),
+    )
+    root = found[ROOT].event_id
+    assert [found[each].amends_event_id for each in (CHILD, OTHER, GRANDCHILD)] == [b"", root, root]
+    assert {found[each].story.parent_event_id for each in (CHILD, OTHER, GRANDCHILD)} == {root}
+    assert "amends_event_id" not in found[CHILD].derived_fields
