@@ -76,6 +76,11 @@ class Finds:
     more: bool
     known_at: datetime | None = None
 
+    @property
+    def proven(self) -> bool:
+        """Whether every event of it is proven."""
+        return all(event.proof.state == "proven" for event in self.events)
+
     def to_json(self) -> dict[str, Any]:
         """The whole answer for programs."""
         return {

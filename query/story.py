@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from ledger.errors import Rejected
 from query import plain
 from query.evidence import SealedEvent
 from query.flags import Flag
@@ -25,10 +26,14 @@ class Selector:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Only what happened in [start, end); None: unbounded."""
+    """Only what happened in [start, end); None: unbounded. `Rejected` where nothing can lie in it."""
 
     start: datetime | None = None
     end: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if self.start is not None and self.end is not None and self.start >= self.end:
+            raise Rejected("window", f"ends at {self.end.isoformat()}, not after it begins, {self.start.isoformat()}")
 
     def holds(self, at: datetime) -> bool:
         """Whether a time lies in it."""

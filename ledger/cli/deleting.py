@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ledger.cli.options import home_option, json_option, open_home, own_to_option
+from ledger.cli.options import OUTPUT_FILE, home_option, json_option, open_home, own_to_option
 from ledger.cli.ordering import check_approvers, check_request, ordered, requesting
 from ledger.cli.output import print_json, print_table, print_wrapped
 from ledger.cli.rounds import CommandRounds
@@ -37,7 +37,7 @@ from ledger.trust import TrustedKeys
 @click.option("--without-export", is_flag=True, help="Delete it though no recent export holds all of its events.")
 @click.option("--dry-run", is_flag=True, help="Say what would be deleted and what stands in the way; change nothing.")
 @click.option("--resume", is_flag=True, help="Go on with what was interrupted.")
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the final statement here.")
+@click.option("-o", "--output", type=OUTPUT_FILE, help="Write the final statement here.")
 @json_option
 def delete(
     home: Path,

@@ -14,6 +14,7 @@ from ledger.canonical import blob
 from ledger.cli.connecting import Connection, connection_options
 from ledger.cli.options import (
     EXIT_FINDING,
+    OUTPUT_FILE,
     Command,
     gateway_address,
     gateway_config,
@@ -72,9 +73,7 @@ def _wait_options(command: Command) -> Command:
         metavar="SECONDS",
         help="How long a gateway that is away or busy is tried again.",
     )
-    keeping = click.option(
-        "--receipts", type=click.Path(path_type=Path, dir_okay=False), help="Append the signed receipts to this file."
-    )
+    keeping = click.option("--receipts", type=OUTPUT_FILE, help="Append the signed receipts to this file.")
     return waiting(keeping(giving_up(command)))
 
 

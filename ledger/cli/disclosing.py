@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ledger.cli.options import json_option
+from ledger.cli.options import OUTPUT_FILE, json_option
 from ledger.cli.output import print_json, print_wrapped
 from ledger.disclosure import DISCLOSURE_BYTES_MAX, check_disclosure
 from ledger.disclosure_trust import check_trusted_disclosure
@@ -25,7 +25,7 @@ from ledger.trust import TrustedKeys
     help="The ledger's trust.json that you have from elsewhere.",
 )
 @click.option("--unpinned", is_flag=True, help="Check against the key in FILE itself: says nothing of whose it is.")
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the content to this file.")
+@click.option("-o", "--output", type=OUTPUT_FILE, help="Write the content to this file.")
 @json_option
 def check(
     file: Path, keys: tuple[str, ...], trust: Path | None, unpinned: bool, output: Path | None, as_json: bool

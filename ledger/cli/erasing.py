@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from ledger import __version__
-from ledger.cli.options import home_option, json_option, open_home, own_to_option
+from ledger.cli.options import OUTPUT_FILE, home_option, json_option, open_home, own_to_option
 from ledger.cli.ordering import check_approvers, check_request, ordered, request_options
 from ledger.cli.output import print_json, print_table
 from ledger.cli.rounds import CommandRounds
@@ -49,7 +49,7 @@ from ledger.trust import TrustedKeys
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Check a certificate against the ledger's trusted keys, and do nothing else.",
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the certificate here.")
+@click.option("-o", "--output", type=OUTPUT_FILE, help="Write the certificate here.")
 @json_option
 def erase(
     home: Path,

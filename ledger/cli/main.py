@@ -9,6 +9,7 @@ Errors become one line on stderr and an exit code; a stack trace is shown only w
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import sys
@@ -19,10 +20,13 @@ import click
 
 from ledger import __version__
 from ledger.cli.lazy import LazyGroup
-from ledger.errors import LedgerError
+from ledger.errors import LedgerError, Misconfigured, Unavailable
 
 GROUP = "audit_ledger.cli"
 INTERRUPTED = 130
+_NAMED_WRONGLY = frozenset(
+    {errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.EROFS, errno.ELOOP, errno.ENAMETOOLONG}
+)
 _ORDER = (
     *("init", "tenant", "policy", "roles", "up", "serve", "seal", "compact", "resume", "serve-query", "proxy"),
     *("publish", "import", "change", "reconstruct", "replay", "find", "sql", "coverage", "prove", "disclose"),
@@ -85,9 +89,17 @@ def main() -> None:
         # Whoever read our output has seen enough; keep the interpreter from complaining about it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
         code = 0
+    except OSError as error:
+        code = _unexpected(error, debug=debug) if error.filename is None else _of_file(error)
     except Exception as error:
         code = _unexpected(error, debug=debug)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _of_file(error: OSError) -> int:
+    """A file or folder that was named wrongly is the caller's; a disk that is full or failing is worth another try."""
+    click.echo(f"error: {error.filename}: {error.strerror}", err=True)
+    return Misconfigured.exit_code if error.errno in _NAMED_WRONGLY else Unavailable.exit_code
 
 
 def _unexpected(error: Exception, *, debug: bool) -> int:

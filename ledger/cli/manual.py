@@ -23,8 +23,8 @@ Made from what the commands say themselves (`python -m ledger.cli.manual > docs/
 - **Output.** Tables and text for people, at the terminal's width, 100 columns where there is none; `--json` for
   programs. Progress, warnings and errors go to stderr; what takes more than a second says how far it is.
 - **Exit codes.** 0 fine; 1 a finding: evidence does not add up, something was rejected, an event asked for is not
-  there, an answer is not proven or was cut short; 2 wrong usage or configuration; 3 something is unavailable, try again
-  later; 130 interrupted.
+  there, an answer is not proven, a limit cut the rows of `sql` short; 2 wrong usage or configuration; 3 something is
+  unavailable, try again later; 130 interrupted.
 - **Errors.** One line, `error: what is wrong, where, what was expected`; never a content or a key.
   `AUDIT_LEDGER_DEBUG=1` adds the stack trace of what was not expected.
 - **Reading leaves a trace.** `reconstruct`, `replay`, `find`, `sql`, `prove` and `disclose` publish an Access event,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,6 +12,26 @@ import click
 from ledger.config import GatewayConfig
 from ledger.errors import Misconfigured
 from ledger.home import Home
+
+
+class OutputFile(click.Path):
+    """A file that a command will write. Where it can't be written, that is said before anything is done: before events
+    are sent whose receipts would be lost, or an access is recorded to what nobody got."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, dir_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path; fails with what stands in the way."""
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        if not path.parent.is_dir():
+            self.fail(f"there is no folder {path.parent}", param, ctx)
+        if not os.access(path if path.exists() else path.parent, os.W_OK):
+            self.fail(f"{path} can't be written", param, ctx)
+        return path
+
+
+OUTPUT_FILE = OutputFile()
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 DEFAULT_HOME = "./.audit-ledger"

@@ -66,6 +66,7 @@ def verify(
       audit-ledger verify --segments /mnt/copy/segments --trust trust.json
     """
     remembered: Mapping[int, NewestRound] = {}
+    named = segments is not None
     if segments is None or trust is None:
         opened = open_home(home)
         config = opened.config()
@@ -73,11 +74,24 @@ def verify(
             remembered = opened.remembered_rounds(config)
         segments, trust = segments or config.ledger.segments, trust or config.ledger.trust
     trusted = TrustedKeys.load(trust)
-    kept = _Kept(since.read_text("utf-8") if since else None, receipts.read_bytes() if receipts else None, remembered)
-    report = _verified(FileStore(segments), trusted, depth, kept, _logs(trusted, tenant), as_json)
+    store = FileStore(segments)
+    if named and not store.names_in("partitions"):
+        # With nothing to contradict it, an empty folder would pass.
+        raise Misconfigured(
+            f"--segments {segments}: holds no sealed rounds; expected the folder with `partitions` in it"
+        )
+    kept = _Kept(_text(since) if since else None, receipts.read_bytes() if receipts else None, remembered)
+    report = _verified(store, trusted, depth, kept, _logs(trusted, tenant), as_json)
     _print(report, as_json, {log.origin: f"{log.tenant}, shard {log.shard}" for log in trusted.logs})
     if not report.passed:
         raise click.exceptions.Exit(1)
+
+
+def _text(since: Path) -> str:
+    try:
+        return since.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise Misconfigured(f"--since {since}: is not UTF-8 text; expected a signed checkpoint") from None
 
 
 def _logs(trusted: TrustedKeys, tenant: str | None) -> list[bytes] | None:

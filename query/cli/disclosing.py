@@ -8,7 +8,7 @@ from uuid import UUID
 
 import click
 
-from ledger.cli.options import open_home
+from ledger.cli.options import OUTPUT_FILE, open_home
 from ledger.cli.output import print_json
 from ledger.disclosure import make_disclosure
 from ledger.errors import IntegrityError
@@ -26,9 +26,7 @@ FILE_MODE = 0o600
 @click.argument("event_id", type=click.UUID)
 @click.argument("slot")
 @question_options
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The file to write."
-)
+@click.option("-o", "--output", type=OUTPUT_FILE, required=True, help="The file to write.")
 def disclose(asked: Asked, as_json: bool, event_id: UUID, slot: str, output: Path) -> None:
     """Write the content in SLOT (such as intent or output; reconstruct names them) of an event to a file that proves
     itself: payload, salt, content in clear, inclusion proof and signed checkpoint. It gives away nothing else.

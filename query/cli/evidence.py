@@ -9,7 +9,7 @@ from uuid import UUID
 import click
 
 from ledger.cli.connecting import Connection, connection_options
-from ledger.cli.options import home_option, json_option, tenant_option
+from ledger.cli.options import OUTPUT_FILE, home_option, json_option, tenant_option
 from ledger.cli.output import print_json
 from ledger.errors import Unavailable
 from ledger.v1 import query_pb2
@@ -18,15 +18,13 @@ from query.cli import asking
 from query.cli.answering import Asked, answer, question_options
 from query.cli.asking import ask_option
 
-OUT = click.Path(path_type=Path, dir_okay=False)
-
 
 @click.command(short_help="The newest signed checkpoints of a tenant's logs.")
 @home_option
 @tenant_option
 @ask_option
 @connection_options
-@click.option("-o", "--output", type=OUT, help="Write the signed note to this file; for a tenant with one log.")
+@click.option("-o", "--output", type=OUTPUT_FILE, help="Write the signed note to this file; for a tenant with one log.")
 @json_option
 def checkpoint(
     home: Path, tenant: str, ask: str | None, connection: Connection, output: Path | None, as_json: bool
@@ -64,7 +62,7 @@ def checkpoint(
 @click.argument("event_id", type=click.UUID)
 @question_options
 @ask_option
-@click.option("-o", "--output", type=OUT, help="Write the proof to this file, the payload to FILE.payload.")
+@click.option("-o", "--output", type=OUTPUT_FILE, help="Write the proof to this file, the payload to FILE.payload.")
 def prove(asked: Asked, as_json: bool, ask: str | None, event_id: UUID, output: Path | None) -> None:
     """Prove that an event is in its log: a C2SP tlog-proof bundle, with the signed checkpoint in it.
 

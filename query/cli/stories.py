@@ -214,7 +214,9 @@ def find(
     known_at: datetime | None,
     limit: int,
 ) -> None:
-    """Find events; their contents stay closed.
+    """Find events; their contents stay closed. The first --limit of them, by when they were received.
+
+    Exit code 1 when one of them is not proven.
 
     \b
     Examples:
@@ -224,10 +226,14 @@ def find(
     """
     filters = Filters(kinds, Window(start, end), vendor, model, tool, policy_version)
     if ask is not None:
-        asking.show(asking.ask(asked, ask, "Find", asking.found(filters, limit, as_json, known_at)), as_json)
+        answered = asking.ask(asked, ask, "Find", asking.found(filters, limit, as_json, known_at))
+        proven = all(each.proof_state == query_pb2.PROOF_STATE_PROVEN for each in answered.events)
+        asking.show(answered, as_json, proven=proven)
         return
     found = answer(asked, lambda queries, reader: queries.find(asked.tenant, filters, reader, limit, known_at=known_at))
     if as_json:
         print_json(found.to_json())
     else:
         click.echo(render_timeline.finds(found, width()), nl=False)
+    if not found.proven:
+        raise click.exceptions.Exit(EXIT_FINDING)

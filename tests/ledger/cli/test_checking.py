@@ -57,6 +57,22 @@ def test_verify_needs_no_home(sealed: Cli, copy: Path, tmp_path: Path) -> None:
     assert elsewhere.good("verify", *_elsewhere(sealed, copy)).out.endswith("verify --full: passed\n")
 
 
+@pytest.mark.parametrize("wrong", ["above", "empty"])
+def test_a_folder_without_segments_does_not_pass(sealed: Cli, tmp_path: Path, wrong: str) -> None:
+    """A wrong folder after --segments is told as such: in it nothing contradicts itself."""
+    folder = sealed.home if wrong == "above" else tmp_path
+    done = sealed.run("verify", *_elsewhere(sealed, folder))
+    assert (done.code, done.out) == (2, "")
+    assert "holds no sealed rounds" in done.err
+
+
+def test_a_checkpoint_that_is_no_text_is_named(sealed: Cli, tmp_path: Path) -> None:
+    """What is no checkpoint after --since is wrong usage, not a mistake of ours."""
+    (tmp_path / "cp").write_bytes(b"\xff\xfe")
+    done = sealed.run("verify", "--since", str(tmp_path / "cp"))
+    assert (done.code, "expected a signed checkpoint" in done.err) == (2, True)
+
+
 def test_a_flipped_bit_is_named(sealed: Cli, copy: Path) -> None:
     """One bit of an events file turned over: exit code 1, and the finding names the file."""
     told = flip_bit(copy)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import signal
 import subprocess
@@ -118,6 +120,17 @@ def test_each_branch_of_errors_has_its_exit_code(
     assert _fail_with(monkeypatch, error) == code
     err = capsys.readouterr().err
     assert err.strip() == ("" if isinstance(error, KeyboardInterrupt) else f"error: {error}")
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(errno.ENOENT, 2), (errno.EACCES, 2), (errno.EROFS, 2), (errno.ENOSPC, 3)]
+)
+def test_a_file_that_fails_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int, code: int
+) -> None:
+    """A file named wrongly is wrong usage, a full disk unavailable; neither is a finding or a mistake of ours."""
+    assert _fail_with(monkeypatch, OSError(number, os.strerror(number), "out/proof.txt")) == code
+    assert capsys.readouterr().err == f"error: out/proof.txt: {os.strerror(number)}\n"
 
 
 def test_a_mistake_of_ours_is_one_line_with_an_id(

@@ -75,6 +75,16 @@ def test_receipts_are_kept_and_hold(served: tuple[Cli, Up], tmp_path: Path) -> N
     assert (report["passed"], report["counts"]["outside_entries"]) == (True, 2)
 
 
+def test_receipts_that_could_not_be_kept_are_not_asked_for(served: tuple[Cli, Up], tmp_path: Path) -> None:
+    """Where the receipts' file can't be written nothing is sent: sent again, events bring no others."""
+    cli, up = served
+    before = _sealed(cli)
+    done = cli.run("publish", "-", *_to(up), "--receipts", str(tmp_path / "no" / "r.bin"), stdin=line(event()))
+    assert (done.code, done.out) == (2, "")
+    assert "there is no folder" in done.err
+    assert _sealed(cli) == before
+
+
 def test_an_event_that_no_message_can_hold_is_refused_and_the_rest_goes_on(served: tuple[Cli, Up]) -> None:
     """What is too large for any message is named by its line at once; it is not tried again as if the gateway were
     busy, and the lines after it are published."""
