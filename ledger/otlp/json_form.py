@@ -7,14 +7,16 @@ It is protobuf's JSON form with differences of its own: trace and span ids are i
 that nobody here knows are left out. 64-bit numbers are texts, times among them. Some exporters write ids in base64, as
 protobuf's own form has it; the two differ in length, so those are taken as well.
 
-What is none of these raises `Rejected` with the place that is wrong, never with what stands there.
+What is none of these raises `Rejected` with the place that is wrong, never with what stands there. An export in which
+one record is wrong can be taken apart: `each_alone` gives every record as an export of its own, `without` the export
+that is left.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, TypeVar
 
 from google.protobuf.json_format import ParseDict, ParseError
@@ -42,6 +44,41 @@ def traces_from_json(value: Mapping[str, Any]) -> ExportTraceServiceRequest:
 def logs_from_json(value: Mapping[str, Any]) -> ExportLogsServiceRequest:
     """The export of log records that a JSON object is."""
     return _parsed(value, LOGS, ExportLogsServiceRequest())
+
+
+def each_alone(value: Mapping[str, Any], name: str) -> Iterator[dict[str, Any]]:
+    """Every record of an export as an export of its own, in their order; `Rejected` where it can't be told apart."""
+    scopes, records = _LISTS[name]
+    for resource, scope, record in _places(value, name):
+        yield {name: [{**resource, scopes: [{**scope, records: [record]}]}]}
+
+
+def without(value: Mapping[str, Any], name: str, left_out: Collection[int]) -> dict[str, Any]:
+    """The export without the records of these ordinals, and without resources and scopes that have no others."""
+    scopes, records = _LISTS[name]
+    kept: list[dict[str, Any]] = []
+    last: tuple[Any, Any] = (None, None)
+    for ordinal, (resource, scope, record) in enumerate(_places(value, name)):
+        if ordinal in left_out:
+            continue
+        if resource is not last[0]:
+            kept.append({**resource, scopes: []})
+        if resource is not last[0] or scope is not last[1]:
+            kept[-1][scopes].append({**scope, records: []})
+        kept[-1][scopes][-1][records].append(record)
+        last = (resource, scope)
+    return {name: kept}
+
+
+def _places(value: Mapping[str, Any], name: str) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any], Any]]:
+    """Each record with its scope and its resource."""
+    scopes, records = _LISTS[name]
+    for at, each in enumerate(_items(value, name, "")):
+        resource = _object(each, f"{name}[{at}]")
+        for i, one in enumerate(_items(resource, scopes, f"{name}[{at}]")):
+            scope = _object(one, f"{name}[{at}].{scopes}[{i}]")
+            for record in _items(scope, records, f"{name}[{at}].{scopes}[{i}]"):
+                yield resource, scope, record
 
 
 def _parsed(value: Mapping[str, Any], name: str, message: M) -> M:

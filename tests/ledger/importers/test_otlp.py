@@ -95,6 +95,31 @@ def test_a_wrong_span_is_told_and_the_others_of_its_line_are_kept(tmp_path: Path
 
 
 @pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"traceId": "xyz"}, "traceId: expected an id in hex"),
+        ({"attributes": "many"}, "is no OTLP in JSON"),
+        ({"startTimeUnixNano": "soon"}, "is no OTLP in JSON"),
+    ],
+)
+def test_a_span_that_is_none_costs_itself_alone(tmp_path: Path, changed: dict[str, Any], reason: str) -> None:
+    """A field of another type, or an id that is none, costs its own span; what comes before and behind it is kept, and
+    what the mapping refuses behind it is still named by its own place."""
+    second, zero = {**SPAN, "spanId": "1111111111111111"}, {**SPAN, "spanId": "00" * 8}
+    value = export(SPAN, {**SPAN, **changed}, second, zero)
+    value["resourceSpans"].append({"resource": 7, "scopeSpans": [{"spans": [SPAN]}]})
+    value["resourceSpans"].append(export({**SPAN, "spanId": "2222222222222222"})["resourceSpans"][0])
+    file = written(tmp_path / "spans.jsonl", value)
+    found = list(import_files(otlp("acme"), [file], Counter()))
+    kept = [each.event.story.span_id.hex() for each in found if not isinstance(each, Wrong)]
+    assert kept == [SPAN_ID, "11" * 8, "22" * 8]
+    first, zeros, headless = wrong_in(otlp("acme"), file)
+    assert [each.field for each in (first, zeros, headless)] == [f"resourceSpans, record {at}" for at in (2, 4, 5)]
+    assert first.reason.startswith(reason)
+    assert zeros.reason == "span_id: all zero"
+
+
+@pytest.mark.parametrize(
     ("value", "field"),
     [
         ({"resourceSpans": {}}, "resourceSpans"),
