@@ -35,7 +35,7 @@ from ledger.config import LedgerConfig, load
 from ledger.config.document import commented_file
 from ledger.config.settings import KEY_STORE, GatewayConfig
 from ledger.errors import Misconfigured
-from ledger.key_store_age import check_not_behind
+from ledger.key_store_age import check_not_behind, explained_by
 from ledger.keys.database import KeyDatabase
 from ledger.keys.master import LocalMasterKey, MasterKey, sync_folder
 from ledger.keys.masters import MasterKeys
@@ -166,7 +166,8 @@ class Home:
         if not restoring:
             try:
                 store = FileStore(config.ledger.segments)
-                check_not_behind(store, lambda: keys.newest_rounds, keys.tenants.partitions())
+                explains = explained_by(keys.database, keys.tenants)
+                check_not_behind(store, lambda: keys.newest_rounds, keys.tenants.partitions(), explains)
             except BaseException:
                 keys.close()
                 raise

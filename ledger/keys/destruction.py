@@ -14,14 +14,16 @@ One after the other; each step is one transaction or can be done twice, so whoev
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
 from ledger.errors import IntegrityError, Rejected
-from ledger.keys.database import Rows
+from ledger.keys.database import KeyDatabase, Rows
 from ledger.keys.destruction_tables import has_tables
 
 ID_BYTES = 16
+CHUNK_ROWS = 200
 
 Kind = Literal["erasure", "expiry"]
 Phase = Literal["marked", "rewrapped", "destroyed", "wiped", "counted", "published", "done"]
@@ -111,4 +113,27 @@ def destroyed_by(rows: Rows, tenant: str, scope_ids: frozenset[bytes]) -> dict[b
         "SELECT kind, destruction_id, scope_ids FROM destructions WHERE tenant = ?", (tenant,)
     ):
         found.update((each, correlation_id(kind, destruction_id)) for each in cut_ids(joined) if each in scope_ids)
+    return found
+
+
+def explained(database: KeyDatabase, tenant: str, scope_ids: Collection[bytes]) -> bool:
+    """Whether the store knows all of these scopes: it has them, or an erasure or expiry that destroyed them."""
+    with database.read() as rows:
+        gone = frozenset(scope_ids) - {scope_id for scope_id, _, _ in scopes_by_id(rows, tenant, scope_ids)}
+        return not gone or gone == destroyed_by(rows, tenant, gone).keys()
+
+
+def scopes_by_id(rows: Rows, tenant: str, scope_ids: Collection[bytes]) -> set[tuple[bytes, bytes, int]]:
+    """(scope id, row key, bucket) of those of these scopes that are there."""
+    wanted = list(scope_ids)
+    found: set[tuple[bytes, bytes, int]] = set()
+    for start in range(0, len(wanted), CHUNK_ROWS):
+        chunk = wanted[start : start + CHUNK_ROWS]
+        found.update(
+            rows.execute(
+                "SELECT scope_id, row_key, bucket FROM scopes WHERE tenant = ? "
+                f"AND scope_id IN ({', '.join('?' * len(chunk))})",
+                (tenant, *chunk),
+            ).fetchall()
+        )
     return found

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from ledger.keys.database import Rows
-from ledger.keys.destruction import Destruction, Kind, Request
+from ledger.keys.destruction import Destruction, Kind, Request, scopes_by_id
 from ledger.keys.destruction_tables import make_tables
 from ledger.keys.doomed import of_persons
 from ledger.keys.erasure import Destructions
@@ -22,8 +22,6 @@ from ledger.keys.provider import HolderRef
 from ledger.keys.rows import insert_links, select_links
 from ledger.keys.sealed_rows import SealedRows
 from ledger.keys.tenant_seal import seal_by_tenant
-
-CHUNK_ROWS = 200
 
 
 class KeyReplay(Destructions):
@@ -49,7 +47,7 @@ class KeyReplay(Destructions):
             ring = self._ready(rows, tenant)
             persons = [each for pseudonym, each in self._persons(rows, ring).items() if pseudonym in pseudonyms]
             doomed = of_persons(rows, tenant, persons, keep_shared=True)
-            named = _scopes_by_id(rows, tenant, scope_ids)
+            named = scopes_by_id(rows, tenant, scope_ids)
             doomed = replace(doomed, scopes=tuple({*doomed.scopes, *named}), holds=frozenset())
             return self._mark(
                 rows, ring, kind, request, doomed, sorted(pseudonyms), retention_class, month, destruction_id
@@ -102,7 +100,7 @@ class KeyReplay(Destructions):
         with self._database.read() as rows:
             ring = self._hierarchy.ring(rows, tenant, 0.0)
             persons = self._persons(rows, ring) if ring is not None else {}
-            there = {scope_id for scope_id, _, _ in _scopes_by_id(rows, tenant, scope_ids)}
+            there = {scope_id for scope_id, _, _ in scopes_by_id(rows, tenant, scope_ids)}
         return set(pseudonyms) - persons.keys(), set(scope_ids) - there
 
     def _persons(self, rows: Rows, ring: TenantRing) -> dict[bytes, bytes]:
@@ -115,19 +113,3 @@ class KeyReplay(Destructions):
         ]
         found = SealedRows(rows, self._hierarchy, ring, 0.0).holders_by_hash(hashes)
         return {holder.pseudonym: holder_hash for holder_hash, holder in found.items()}
-
-
-def _scopes_by_id(rows: Rows, tenant: str, scope_ids: Collection[bytes]) -> set[tuple[bytes, bytes, int]]:
-    """(scope id, row key, bucket) of those of these scopes that are there."""
-    wanted = list(scope_ids)
-    found: set[tuple[bytes, bytes, int]] = set()
-    for start in range(0, len(wanted), CHUNK_ROWS):
-        chunk = wanted[start : start + CHUNK_ROWS]
-        found.update(
-            rows.execute(
-                "SELECT scope_id, row_key, bucket FROM scopes WHERE tenant = ? "
-                f"AND scope_id IN ({', '.join('?' * len(chunk))})",
-                (tenant, *chunk),
-            ).fetchall()
-        )
-    return found

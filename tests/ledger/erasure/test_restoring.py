@@ -9,7 +9,7 @@ import pytest
 
 from ledger.erasure.events import hold_event
 from ledger.erasure.restoring import Restored, Restoring
-from ledger.key_store_age import KeyStoreBehind, check_not_behind
+from ledger.key_store_age import KeyStoreBehind, check_not_behind, explained_by
 from ledger.keys.database import KeyDatabase
 from ledger.keys.destruction import Destruction, Held
 from ledger.keys.holds import Holds
@@ -45,7 +45,8 @@ async def put_back(small: SmallLedger, place: Place, backup: object) -> None:
 
 def check(small: SmallLedger) -> None:
     """Whether the key store may be opened."""
-    check_not_behind(small.store, lambda: small.newest_rounds, 1, lambda seconds: None)
+    explains = explained_by(small.database, small.tenants)
+    check_not_behind(small.store, lambda: small.newest_rounds, 1, explains, lambda seconds: None)
 
 
 def restore(small: SmallLedger) -> Restored:
@@ -152,6 +153,26 @@ async def test_links_to_traces_are_made_again(small: SmallLedger, place: Place) 
     assert restore(small).links == 2
     await erase(small, "mia")
     assert keys(small).acquire("acme", [HolderRef("session", "02" * 16)], [], []).suppressed
+
+
+async def test_a_store_that_lacks_keys_of_one_round_is_refused(small: SmallLedger, place: Place) -> None:
+    """Behind by a round that it can explain, as after a sealer's kill, it serves; by one that it can't, it does not."""
+    backup = place.back_up()
+    await small.publish("acme", request("mia", "more", session_id="s-mia"))
+    await small.seal()
+    await put_back(small, place, backup)
+    check(small)
+    await small.seal()
+    backup = place.back_up()
+    await small.publish("acme", request("eve", "new", session_id="s-eve"))
+    await small.seal()
+    eve = small.keys.pseudonym("acme", "eve")
+    await put_back(small, place, backup)
+    with pytest.raises(KeyStoreBehind, match="restore"):
+        check(small)
+    found = restore(small)
+    assert (found.pseudonyms, len(found.scope_ids)) == ((eve,), 1)
+    check(small)
 
 
 async def test_a_store_without_a_hold_that_was_sealed_since_is_refused(small: SmallLedger, place: Place) -> None:
