@@ -8,7 +8,10 @@ A body is walked as text, so that all around a place stays as it is, to the byte
 - everything else is text.
 
 What a tool was called with, or gave back, and metadata are free: there every string is text, whatever its key, and a
-number of six digits or more is a place too.
+number of six digits or more is a place too. (`input` is what a tool was called with only where it is an object: a list
+of that name is a conversation, whose ids and encrypted reasoning must stay.)
+
+The name in a message is who speaks, and so text; of a tool or a schema it is structure.
 """
 
 from __future__ import annotations
@@ -21,6 +24,9 @@ from ledger.vendors.json_values import load
 
 FREE = frozenset({"input", "args", "arguments", "response", "json", "metadata", "variables", "promptVariables"})
 """Keys whose objects hold anything."""
+
+SPEAKING = "messages"
+"""What messages stand under, whose `name` is a person's."""
 
 OPAQUE = frozenset({"data", "bytes", "file_data", "b64_json", "image", "audio"})
 STRUCTURE = frozenset(
@@ -101,7 +107,8 @@ def text_places(body: str) -> Places | None:
         bracket = found[3]
         if bracket in ("{", "["):
             named, free = key or open_[-1][0], open_[-1][1]
-            open_.append((named, free or (bracket == "{" and named in FREE)))
+            begins = bracket == "{" and named in FREE and (named != "input" or key == "input")
+            open_.append((named, free or begins))
             key = ""
         elif bracket is not None:
             open_.pop()
@@ -110,8 +117,9 @@ def text_places(body: str) -> Places | None:
             key = found[1]
         else:
             named, free = key or open_[-1][0], open_[-1][1]
+            is_speaker = key == "name" and open_[-1][0] == SPEAKING
             key = ""
-            kind = _kind(found, named, free)
+            kind = _kind(found, named, free or is_speaker)
             if kind == "opaque":
                 opaque += 1
             elif kind == "text":

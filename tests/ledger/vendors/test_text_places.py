@@ -47,6 +47,30 @@ def test_text_is_told_from_structure() -> None:
     assert texts(body) == ["mia", "one", '{"id":"two"}', "three", "4111111111", "four"]
 
 
+def test_a_conversation_under_input_keeps_what_the_vendor_needs() -> None:
+    """Items of OpenAI's responses are messages, not what a tool was given: ids, roles and encrypted reasoning stay."""
+    items = [
+        {"type": "reasoning", "id": f"rs_{CARD}", "encrypted_content": f"x{CARD}x", "summary": []},
+        {
+            "type": "function_call",
+            "call_id": f"call_{CARD}",
+            "name": "f",
+            "arguments": '{"card":1}',
+            "status": "completed",
+        },
+        {"type": "function_call_output", "call_id": f"call_{CARD}", "output": "two"},
+        {"role": "user", "content": [{"type": "input_text", "text": "three"}]},
+    ]
+    assert texts({"model": "m", "input": items}) == ['{"card":1}', "two", "three"]
+    assert texts({"messages": [{"content": [{"toolUse": {"input": {"id": "four"}}}]}]}) == ["four"]
+
+
+def test_who_speaks_is_text() -> None:
+    """The name in a message is a person's, and leaves no more than what he says; that of a tool stays."""
+    body = {"messages": [{"role": "user", "name": MAIL, "content": "hi"}], "tools": [{"function": {"name": "f"}}]}
+    assert texts(body) == [MAIL, "hi"]
+
+
 def test_what_can_not_be_looked_into_is_counted() -> None:
     """Images and files in base64 are no text, and are counted."""
     body = {
