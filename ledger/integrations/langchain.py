@@ -22,7 +22,7 @@ does: `user_id`, `session_id` or LangGraph's `thread_id`, `role`; a user named t
 is around: what the tool does with the same `Ledger` is below it.
 
 What it can't know: why a tool was called, but for the text that the model said beside the call; which version answered,
-unless the model's class tells it (at Bedrock it tells the one asked for, which is no answer).
+unless the model's class tells it (some, Bedrock's among them, put the one asked for there, which is no answer).
 """
 
 from __future__ import annotations

@@ -21,6 +21,11 @@ VENDORS = {
 }
 """LangChain's `ls_provider` as OpenTelemetry's GenAI conventions spell it; others keep LangChain's name."""
 
+_TOLD = frozenset(
+    {"openai", "azure.ai.openai", "anthropic", "gcp.gemini", "gcp.vertex_ai", "ollama", "deepseek", "x_ai"}
+)
+"""Vendors whose chat models' classes give the model that the answer names."""
+
 _ROLES = {"human": "user", "ai": "assistant", "AIMessageChunk": "assistant", "system": "system", "tool": "tool"}
 _REASONING = ("reasoning", "thinking")
 _NUMBERS = ("frequency_penalty", "presence_penalty", "n", "top_k", "repeat_penalty")
@@ -127,12 +132,12 @@ def _usage(generation: Any, whole: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def without_echo(asked: Mapping[str, Any], answered: dict[str, Any]) -> dict[str, Any]:
-    """The answer's fields without a model that is only the one asked for: Bedrock answers with none, so LangChain puts
-    its own there."""
-    answers = asked.get("vendor") != VENDORS["bedrock"] or answered.get("model_answered") != asked.get(
-        "model_requested"
-    )
-    return answered if answers else {name: value for name, value in answered.items() if name != "model_answered"}
+    """The answer's fields without a model that may be only the one asked for: a class that has none of the vendor's
+    puts its own there, and nobody can tell them apart."""
+    told = asked.get("operation") == "chat" and asked.get("vendor") in _TOLD
+    if told or answered.get("model_answered") != asked.get("model_requested"):
+        return answered
+    return {name: value for name, value in answered.items() if name != "model_answered"}
 
 
 def document(given: Any, index: str | None, rank: int) -> dict[str, Any]:

@@ -153,15 +153,26 @@ def test_an_agents_run_is_on_record_step_by_step(events: list[Event]) -> None:
     assert len({event.story.correlation_id for event in found}) == 1
 
 
-def test_at_bedrock_the_model_asked_for_is_no_answer() -> None:
-    """LangChain puts the model asked for into Bedrock's answers, which name none; elsewhere a name is the answer's."""
+@pytest.mark.parametrize(
+    ("vendor", "operation", "is_told"),
+    [
+        ("openai", "chat", True),
+        ("openai", "completion", False),
+        ("aws.bedrock", "chat", False),
+        ("groq", "chat", False),
+        (None, "chat", False),
+    ],
+)
+def test_a_model_that_may_only_be_the_one_asked_for_is_no_answer(
+    vendor: str | None, operation: str, is_told: bool
+) -> None:
+    """Classes that put their own model's name into an answer tell nothing; another name is the answer's."""
     from ledger.integrations.langchain_messages import without_echo
 
-    model = "eu.anthropic.claude-v1:0"
-    asked = {"vendor": "aws.bedrock", "model_requested": model}
-    assert without_echo(asked, {"model_answered": model, "tokens_in": 1}) == {"tokens_in": 1}
-    assert without_echo(asked, {"model_answered": "other"}) == {"model_answered": "other"}
-    assert without_echo({**asked, "vendor": "openai"}, {"model_answered": model}) == {"model_answered": model}
+    asked = {"vendor": vendor, "operation": operation, "model_requested": "m-1"}
+    told = {"model_answered": "m-1", "tokens_in": 1}
+    assert without_echo(asked, told) == (told if is_told else {"tokens_in": 1})
+    assert without_echo(asked, {"model_answered": "m-2"}) == {"model_answered": "m-2"}
 
 
 def test_what_was_retrieved_is_context_of_the_next_request(events: list[Event]) -> None:
