@@ -198,16 +198,21 @@ class Queries:
             lambda: tuple(each.name for each in self._sources.tenants.all() if each.state == "open")
         )
 
-    async def prove(self, tenant: str, event_id: bytes, reader: Reader) -> Proven:
-        """An offline proof for one event. `UnknownEvent` when the tenant has no such event."""
-        reading, proven = await self._compute(tenant, None, lambda reading: prove(reading, event_id))
-        await self._record(reading, reader, "prove", {"event_id": plain.uuid_text(event_id)})
+    async def prove(self, tenant: str, event_id: bytes, reader: Reader, index: int | None = None) -> Proven:
+        """An offline proof for one event; of several under one id of the first, or of the one at `index`.
+
+        `UnknownEvent` when the tenant has no such event.
+        """
+        reading, proven = await self._compute(tenant, None, lambda reading: prove(reading, event_id, index))
+        await self._record(reading, reader, "prove", proven.asked_for())
         return proven
 
-    async def disclosable(self, tenant: str, event_id: bytes, slot: str, reader: Reader) -> Disclosable:
+    async def disclosable(
+        self, tenant: str, event_id: bytes, slot: str, reader: Reader, index: int | None = None
+    ) -> Disclosable:
         """One content with all that an outsider needs to check it. `Rejected` when there is none to disclose."""
-        reading, found = await self._compute(tenant, None, lambda reading: disclosable(reading, event_id, slot))
-        await self._record(reading, reader, "disclose", {"event_id": plain.uuid_text(event_id), "slot": slot})
+        reading, found = await self._compute(tenant, None, lambda reading: disclosable(reading, event_id, slot, index))
+        await self._record(reading, reader, "disclose", {**found.proven.asked_for(), "slot": slot})
         return found
 
     async def sql(self, tenant: str, query: str, reader: Reader) -> SqlResult:

@@ -120,11 +120,15 @@ def report(
     ]
     totals = {**counts, **{name: sent.counts.get(name, 0) for name in ("accepted", "repeat")}, "rejected": len(refused)}
     if as_json:
-        print_json({**totals, "refused": refused, "checkpoints": checkpoints})
+        notes = [{"where": each.where, "line": each.place.line, "reason": each.reason} for each in sent.notes]
+        noted = {"notes": notes} if notes else {}
+        print_json({**totals, "refused": refused, **noted, "checkpoints": checkpoints})
     else:
         click.echo(", ".join(f"{name.replace('_', ' ')}: {count:,}" for name, count in totals.items()))
         for each in ordered:
             click.echo(f"rejected: {each.where}: {each.field + ': ' if each.field else ''}{each.reason}", err=True)
+        for each in sent.notes:
+            click.echo(f"note: {each.where}: {each.reason}", err=True)
         for checkpoint in checkpoints:
             click.echo(f"\nsealed; checkpoint:\n{checkpoint}", nl=False)
     if refused:

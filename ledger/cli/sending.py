@@ -52,10 +52,11 @@ class Refusal:
 
 @dataclass(slots=True)
 class Sent:
-    """What became of the events."""
+    """What became of the events. `notes`: what the gateway has to say of events that it took, such as a conflict."""
 
     counts: Counter[str] = field(default_factory=Counter)
     refusals: list[Refusal] = field(default_factory=list)
+    notes: list[Refusal] = field(default_factory=list)
     positions: dict[int, int] = field(default_factory=dict)
     receipts: list[bytes] = field(default_factory=list)
 
@@ -141,6 +142,8 @@ class Sender:
             self.sent.counts[ingest.EventStatus.Name(result.status).removeprefix("EVENT_STATUS_").lower()] += 1
             if result.status == ingest.EVENT_STATUS_REJECTED:
                 self.sent.refusals.append(Refusal(place, result.field, result.reason))
+            elif result.reason:
+                self.sent.notes.append(Refusal(place, result.field, result.reason))
         for appended in answer.batches:
             self.sent.receipts.append(appended.receipt)
             if appended.HasField("end"):

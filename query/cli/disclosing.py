@@ -18,6 +18,7 @@ from ledger.tlog.note import NoteError, VerifierKey
 from ledger.tlog.proof_bundle import parse_tlog_proof
 from ledger.trust import TrustedKeys
 from query.cli.answering import Asked, answer, question_options
+from query.cli.evidence import index_option, tell_of_others
 
 FILE_MODE = 0o600
 
@@ -26,8 +27,9 @@ FILE_MODE = 0o600
 @click.argument("event_id", type=click.UUID)
 @click.argument("slot")
 @question_options
+@index_option
 @click.option("-o", "--output", type=OUTPUT_FILE, required=True, help="The file to write.")
-def disclose(asked: Asked, as_json: bool, event_id: UUID, slot: str, output: Path) -> None:
+def disclose(asked: Asked, as_json: bool, event_id: UUID, slot: str, index: int | None, output: Path) -> None:
     """Write the content in SLOT (such as intent or output; reconstruct names them) of an event to a file that proves
     itself: payload, salt, content in clear, inclusion proof and signed checkpoint. It gives away nothing else.
 
@@ -37,7 +39,9 @@ def disclose(asked: Asked, as_json: bool, event_id: UUID, slot: str, output: Pat
     Examples:
       audit-ledger disclose 01981b2e-7c1f-7d40-9c62-5a8f3e0b7a11 output --tenant acme --case C-7 -o disclosure.json
     """
-    found = answer(asked, lambda queries, reader: queries.disclosable(asked.tenant, event_id.bytes, slot, reader))
+    identity = event_id.bytes
+    found = answer(asked, lambda queries, reader: queries.disclosable(asked.tenant, identity, slot, reader, index))
+    tell_of_others(found.proven.index, found.proven.also_at)
     proof = parse_tlog_proof(found.proven.proof)
     trust = TrustedKeys.load(open_home(asked.home).config().ledger.trust)
     key = _signing_key(trust, found.proven.log.origin, proof.checkpoint)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from uuid import UUID
 
 import click
 
 from ledger.cli.connecting import Connection, connection_options
-from ledger.cli.options import OUTPUT_FILE, home_option, json_option, tenant_option
+from ledger.cli.options import OUTPUT_FILE, Command, home_option, json_option, tenant_option
 from ledger.cli.output import print_json
 from ledger.errors import Unavailable
 from ledger.v1 import query_pb2
@@ -58,12 +59,27 @@ def checkpoint(
         click.echo(f"checkpoint of {found[0]['size']} events written to {output}", err=True)
 
 
+def index_option(command: Command) -> Command:
+    """`--index N`, passed as `index: int | None`."""
+    told = "Of several events of this id (a conflict), the one at this index of its log. Default: the first."
+    return click.option("--index", type=click.IntRange(0), help=told)(command)
+
+
+def tell_of_others(index: int, also_at: Sequence[int]) -> None:
+    """A note that the id alone does not say which event is meant."""
+    if also_at:
+        others = ", ".join(map(str, also_at))
+        told = f"this is the one at index {index}; --index names another: {others}"
+        click.echo(f"note: {len(also_at) + 1} events of this id are sealed, {told}", err=True)
+
+
 @click.command(short_help="An offline proof for one event.")
 @click.argument("event_id", type=click.UUID)
 @question_options
 @ask_option
+@index_option
 @click.option("-o", "--output", type=OUTPUT_FILE, help="Write the proof to this file, the payload to FILE.payload.")
-def prove(asked: Asked, as_json: bool, ask: str | None, event_id: UUID, output: Path | None) -> None:
+def prove(asked: Asked, as_json: bool, ask: str | None, event_id: UUID, index: int | None, output: Path | None) -> None:
     """Prove that an event is in its log: a C2SP tlog-proof bundle, with the signed checkpoint in it.
 
     The leaf is SHA-256(0x00 || payload); --json gives the payload in hex, -o writes it beside the proof.
@@ -73,11 +89,15 @@ def prove(asked: Asked, as_json: bool, ask: str | None, event_id: UUID, output: 
       audit-ledger prove 01981b2e-7c1f-7d40-9c62-5a8f3e0b7a11 --tenant acme -o proof.txt
       audit-ledger prove 01981b2e-7c1f-7d40-9c62-5a8f3e0b7a11 --tenant acme --json
     """
+    if ask is not None and index is not None:
+        raise click.UsageError("--index works on a home, not with --ask")
     if ask is not None:
         request = query_pb2.ProveRequest(event_id=event_id.bytes)
         proven = json.loads(asking.ask(asked, ask, "Prove", request).json)
     else:
-        proven = answer(asked, lambda queries, reader: queries.prove(asked.tenant, event_id.bytes, reader)).to_json()
+        found = answer(asked, lambda queries, reader: queries.prove(asked.tenant, event_id.bytes, reader, index))
+        proven = found.to_json()
+    tell_of_others(proven["index"], proven.get("also_at", ()))
     if output is not None:
         payload = output.with_name(output.name + ".payload")
         output.write_text(proven["proof"], "utf-8")

@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -14,7 +15,7 @@ from ledger.tenants import ORG
 from ledger.tlog.merkle import leaf_hash
 from ledger.tlog.note import VerifierKey
 from ledger.tlog.proof_bundle import parse_tlog_proof
-from tests.ledger.cli.events import line
+from tests.ledger.cli.events import event, line
 from tests.ledger.cli.running import Cli
 
 TENANT = "shop"
@@ -193,6 +194,27 @@ def test_one_content_is_disclosed_and_checked_without_a_ledger(ledger: Cli, tmp_
     plaintext = json.loads(file.read_text())["plaintext"]
     file.write_text(file.read_text().replace(plaintext, plaintext[:4] + plaintext[4:].swapcase()))
     assert outsider.run("check-disclosure", str(file), *key).code == 1
+
+
+def test_of_two_events_of_one_id_each_can_be_proven_and_disclosed(tmp_path: Path) -> None:
+    """The first is taken, and a note says so; --index names the other. `publish` tells of the conflict, too."""
+    cli = Cli(tmp_path / "home")
+    cli.make(TENANT)
+    first, second = event(text="one"), event(text="two")
+    second.event_id = first.event_id
+    with cli.up("--without-query") as up:
+        lines = line(first) + line(second)
+        done = cli.good("publish", "-", "--tenant", TENANT, "--to", up.gateway, "--wait", stdin=lines)
+    assert "note: line 2: an event with this id was taken before with another body" in done.err
+    identity, file = str(UUID(bytes=first.event_id)), tmp_path / "d.json"
+    plain = cli.good("prove", identity, *READER, "--json")
+    assert "2 events of this id are sealed" in plain.err
+    (other,) = plain.json["also_at"]
+    assert cli.good("prove", identity, "--index", str(other), *READER, "--json").json["index"] == other
+    assert cli.run("prove", identity, "--index", "9", *READER).code == 1
+    cli.good("disclose", identity, "input", "--index", str(other), "-o", str(file), *READER)
+    told = cli.good("check-disclosure", str(file), "--trust", str(cli.home / "trust.json"), "--json").json
+    assert (told["index"], told["text"]) == (other, "two")
 
 
 def test_whoever_checks_says_whom_he_trusts(tmp_path: Path) -> None:
