@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 
 from ledger.errors import IntegrityError, Unavailable
 from ledger.segments.objects import FileStore
-from ledger.segments.rows import file_sha256
+from ledger.segments.rows import file_sha256, open_parquet
 from query import pages
 
 OPEN_FILES_MAX = 64
@@ -183,8 +183,7 @@ class VouchedFiles:
 
 def _open(path: Path, file: SegmentFile) -> OpenFile:
     try:
-        # Not memory-mapped: a file cut short under a mapping would end the process instead of raising.
-        parquet = pq.ParquetFile(path, memory_map=False, pre_buffer=False)
+        parquet = open_parquet(path)
         groups = [parquet.metadata.row_group(group).num_rows for group in range(parquet.metadata.num_row_groups)]
     except (pa.ArrowException, OSError, KeyError) as error:
         raise IntegrityError(f"{file.name}: is not a readable Parquet file ({type(error).__name__})") from None

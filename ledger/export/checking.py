@@ -22,8 +22,6 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from ledger.canonical import Malformed
 from ledger.errors import IntegrityError
 from ledger.export.manifest import MANIFEST_BYTES_MAX, NAME, Manifest, open_manifest
@@ -33,6 +31,7 @@ from ledger.record.columns import NotColumnar, decode_columns
 from ledger.record.content import commitment
 from ledger.record.payload import decode_payload
 from ledger.record.schemas import HEADER_BYTES, PAYLOADS
+from ledger.segments.rows import open_parquet, record_batches
 from ledger.segments.statement import BUNDLE, NO_STATEMENT, STATEMENT, Statement, receipts_digest
 from ledger.tlog.checkpoint import Checkpoint, open_checkpoint
 from ledger.tlog.merkle import CHAIN_START, EMPTY, CompactRange, leaf_hashes, link
@@ -40,7 +39,6 @@ from ledger.tlog.note import VerifierKey
 from ledger.trust import TrustedKeys, TrustedLog
 from ledger.verify.receipts import coverage, entries_of, open_receipt
 
-BATCH_ROWS = 8_192
 _COLUMNS = ["log_id", "index", "leaf_hash", "chain_hash", "payload"]
 
 
@@ -193,11 +191,11 @@ class _LogCheck:
 
     def _check_contents(self) -> None:
         for path in sorted(self._folder.glob("contents-*.parquet")):
-            file = pq.ParquetFile(path)
+            file = open_parquet(path)
             if not file.schema_arrow.equals(SCHEMA):
                 raise IntegrityError(f"{self._where}/{path.name}: has other columns than contents have")
             committed = self._commitments(self._folder / path.name.replace("contents-", "events-"))
-            for batch in file.iter_batches(BATCH_ROWS, columns=["log_id", "index", "slot", "salt", "content"]):
+            for batch in record_batches(file, ["log_id", "index", "slot", "salt", "content"]):
                 for row in batch.to_pylist():
                     expected = committed.pop((row["index"], row["slot"]), None)
                     if row["log_id"] != self._log.log_id or expected != commitment(row["salt"], row["content"]):
@@ -210,7 +208,7 @@ class _LogCheck:
         if not events.is_file():
             raise IntegrityError(f"{self._where}/{events.name}: is missing, and its contents are there")
         found: dict[tuple[int, str], bytes] = {}
-        for batch in pq.ParquetFile(events).iter_batches(BATCH_ROWS, columns=["index", "payload"]):
+        for batch in record_batches(open_parquet(events), ["index", "payload"]):
             for index, payload in zip(batch["index"].to_pylist(), batch["payload"].to_pylist(), strict=True):
                 for each in decode_payload(payload)["contents"]:
                     if each["commitment"] is not None:
@@ -265,8 +263,8 @@ class _Rows:
     def _read(self, folder: Path) -> Iterator[dict[str, list[bytes]]]:
         expected = 0
         for path in sorted(folder.glob("events-*.parquet")):
-            file = pq.ParquetFile(path)
-            for batch in file.iter_batches(BATCH_ROWS, columns=_COLUMNS):
+            file = open_parquet(path)
+            for batch in record_batches(file, _COLUMNS):
                 found = batch.to_pydict()
                 indexes = found.pop("index")
                 if indexes != list(range(expected, expected + len(indexes))):

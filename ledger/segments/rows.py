@@ -22,10 +22,11 @@ A file is only ever believed through its whole SHA-256 in a round or placement: 
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -33,6 +34,7 @@ import pyarrow.parquet as pq
 from ledger.errors import IntegrityError
 
 ROW_GROUP_ROWS = 16_384
+BATCH_ROWS = 8_192
 LEDGER_COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
     ("log_id", pa.binary()),
     ("index", pa.int64()),
@@ -134,9 +136,23 @@ def file_sha256(path: Path, name: str) -> bytes:
         raise IntegrityError(f"{name}: is missing") from None
 
 
+def open_parquet(source: Path | BinaryIO) -> pq.ParquetFile:
+    """A Parquet file, read by whoever asks and by no thread of Arrow's. `pa.ArrowException` or `OSError` if it is none.
+
+    Threads that read ahead can be at work still when a command ends, and abort it after all was said and done.
+    Not memory-mapped: a file cut short under a mapping would end the process instead of raising.
+    """
+    return pq.ParquetFile(source, memory_map=False, pre_buffer=False)
+
+
+def record_batches(file: pq.ParquetFile, columns: list[str] | None) -> Iterator[pa.RecordBatch]:
+    """The file's rows, a bounded number at a time; `pa.ArrowException` or `OSError` when it is no such file."""
+    yield from file.iter_batches(batch_size=BATCH_ROWS, columns=columns, use_threads=False)
+
+
 def from_parquet(data: bytes, name: str, columns: list[str] | None = None) -> pa.Table:
     """The table in a Parquet file; `IntegrityError` when it isn't one."""
     try:
-        return pq.read_table(pa.BufferReader(data), columns=columns, use_threads=True)
+        return pq.read_table(pa.BufferReader(data), columns=columns, use_threads=True, pre_buffer=False)
     except (pa.ArrowInvalid, pa.ArrowException, OSError, KeyError) as error:
         raise IntegrityError(f"{name}: is not a readable Parquet file ({type(error).__name__})") from None

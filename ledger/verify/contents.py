@@ -20,15 +20,14 @@ from typing import BinaryIO
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from ledger.errors import IntegrityError
 from ledger.record.payload import decode_payload
 from ledger.segments.placement import Placement
-from ledger.segments.rows import CONTENTS_SCHEMA
+from ledger.segments.rows import CONTENTS_SCHEMA, open_parquet, record_batches
 from ledger.verify.columns import integers, objects
 from ledger.verify.report import Collector, Place
-from ledger.verify.scan import Rows, Target, record_batches
+from ledger.verify.scan import Rows, Target
 from ledger.verify.statistics import wrong_statistics
 
 _NOBODY = bytes(17)
@@ -101,7 +100,7 @@ class ContentSums:
         """Subtracts the rows of a contents file; how many there were, None (and a finding) when it is unreadable."""
         count = 0
         try:
-            file = pq.ParquetFile(stream)
+            file = open_parquet(stream)
             if not file.schema_arrow.equals(CONTENTS_SCHEMA):
                 self.collector.add(place, name, "format", "has other columns than contents have, or of other types")
                 return None

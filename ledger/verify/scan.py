@@ -17,10 +17,9 @@ from typing import BinaryIO, Protocol
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from ledger.errors import IntegrityError
-from ledger.segments.rows import LEDGER_COLUMNS
+from ledger.segments.rows import LEDGER_COLUMNS, open_parquet, record_batches
 from ledger.tenants import SYSTEM
 from ledger.tlog.merkle import leaf_hashes
 from ledger.trust import TrustedKeys
@@ -29,7 +28,6 @@ from ledger.verify.receipts import sealers_own
 from ledger.verify.report import Collector, Place
 from ledger.verify.statistics import wrong_statistics
 
-BATCH_ROWS = 8_192
 LEAF_COLUMNS = ["log_id", "index", "leaf_hash", "chain_hash", "payload"]
 
 
@@ -92,11 +90,6 @@ class RowCheck(Protocol):
         """Compares the typed columns with the payloads and fills the rest of the table."""
 
 
-def record_batches(file: pq.ParquetFile, columns: list[str] | None) -> Iterator[pa.RecordBatch]:
-    """The file's rows, a bounded number at a time; `pa.ArrowException` or `OSError` when it is no such file."""
-    yield from file.iter_batches(batch_size=BATCH_ROWS, columns=columns, use_threads=False)
-
-
 def ahead(batches: Iterator[pa.RecordBatch], reader: Executor) -> Iterator[pa.RecordBatch]:
     """The same batches; while one is worked on, `reader` reads the next."""
     future = reader.submit(next, batches, None)
@@ -122,7 +115,7 @@ class Scan:
         columns = None if self._check else LEAF_COLUMNS
         target.rows = 0
         try:
-            file = pq.ParquetFile(stream)
+            file = open_parquet(stream)
             _check_types(file.schema_arrow, columns)
             for batch in ahead(record_batches(file, columns), self._reader):
                 if not batch.num_rows:

@@ -32,9 +32,13 @@ def wrong_statistics(file: pq.ParquetFile) -> Iterator[str]:
             if "." in chunk.path_in_schema or kind is None:
                 yield f"{where}: has statistics, which the ledger does not write for it"
                 continue
-            problem = _problem(chunk.statistics, file.read_row_group(group, [chunk.path_in_schema]).column(0), kind)
+            problem = _problem(chunk.statistics, _column(file, group, chunk.path_in_schema), kind)
             if problem:
                 yield f"{where}: {problem}"
+
+
+def _column(file: pq.ParquetFile, group: int, name: str) -> pa.ChunkedArray:
+    return file.read_row_group(group, [name], use_threads=False).column(0)
 
 
 def _problem(stated: Any, column: pa.ChunkedArray, kind: pa.DataType) -> str | None:

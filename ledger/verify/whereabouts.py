@@ -13,20 +13,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ledger.canonical import Malformed
 from ledger.errors import IntegrityError
 from ledger.segments.history import History
 from ledger.segments.objects import FileStore
 from ledger.segments.round import EVENTS, STATEMENTS, Round
-from ledger.segments.rows import check_bytes
+from ledger.segments.rows import check_bytes, open_parquet, record_batches
 from ledger.segments.statement import BUNDLE, STATEMENT, Statement, label
 from ledger.verify.columns import integers
 from ledger.verify.files import Files, Named
 from ledger.verify.plan import Plan, plan
 from ledger.verify.report import Collector, Place
-from ledger.verify.scan import record_batches
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +93,7 @@ def rows_of(
             raise IntegrityError(str(collector.report("files", ()).findings[0]))
         with stream:
             try:
-                for batch in record_batches(pq.ParquetFile(stream), ["log_id", "index", *columns]):
+                for batch in record_batches(open_parquet(stream), ["log_id", "index", *columns]):
                     yield _filtered(batch, log_id, indexes)
             except (pa.ArrowException, OSError, KeyError, ValueError) as error:
                 name = type(error).__name__

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -24,6 +26,8 @@ from ledger.segments.rows import (
     events_table,
     file_sha256,
     from_parquet,
+    open_parquet,
+    record_batches,
     to_parquet,
 )
 from ledger.tlog.merkle import leaf_hash, link
@@ -126,3 +130,31 @@ def test_a_files_digest_is_that_of_all_its_bytes(tmp_path: Path) -> None:
         file_sha256(tmp_path / "none", "none")
     with pytest.raises(IntegrityError, match="is missing"):
         file_sha256(path / "below", "below")
+
+
+READING = """
+import os, sys
+from ledger.segments.rows import open_parquet, record_batches
+before = len(os.listdir("/proc/self/task"))
+with open(sys.argv[1], "rb") as stream:
+    rows = sum(batch.num_rows for batch in record_batches(open_parquet(stream), None))
+print(rows, len(os.listdir("/proc/self/task")) - before)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="this system does not list a process's threads")
+def test_reading_a_file_starts_no_thread(tmp_path: Path) -> None:
+    """What reads a file in batches does so in its own thread: none of Arrow's is left to abort a command that ends."""
+    (tmp_path / "events.parquet").write_bytes(to_parquet(events([encode_payload(sample())] * 3)))
+    done = subprocess.run(
+        [sys.executable, "-c", READING, str(tmp_path / "events.parquet")], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["3", "0"]
+
+
+def test_batches_are_the_file(tmp_path: Path) -> None:
+    """Opened by a path, a file gives all its rows, in order."""
+    table = events([encode_payload(sample())] * 3)
+    (tmp_path / "events.parquet").write_bytes(to_parquet(table))
+    found = pa.Table.from_batches(record_batches(open_parquet(tmp_path / "events.parquet"), ["index", "leaf_hash"]))
+    assert found.equals(table.select(["index", "leaf_hash"]).cast(found.schema))
