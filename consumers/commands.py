@@ -37,7 +37,7 @@ from ledger.trust.reader import trust_reader
 def seal(home: Path, drain: bool, partition: tuple[int, ...], metrics_listen: str | None, as_json: bool) -> None:
     """Seal what gateways accepted into signed rounds, until stopped or, with --drain, until nothing is left.
 
-    Two sealers of one partition are safe: one wins each round, the other stops.
+    Two sealers of one partition are safe: one wins each round, the other goes on behind it.
 
     \b
     Examples:

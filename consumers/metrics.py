@@ -25,6 +25,7 @@ class SealerMetrics:
         self._placements = counter("placements", "Placements committed.")
         self._bytes = counter("written_bytes", "Bytes of files written.")
         self.retries = counter("retries", "Times a sealer was opened anew after something was unavailable.")
+        self.fenced = counter("fenced", "Times another sealer published a round first.")
         self.halted = Gauge(
             "audit_ledger_sealer_halted", "1: a person has to look at it.", ["partition"], registry=registry
         )

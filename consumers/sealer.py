@@ -6,7 +6,7 @@ A round goes in this order, and a crash leaves:
 2. events, contents and statements are written under names that hold the round's number and their digests, and read
    back: orphans, which fsck names;
 3. the round is signed and published with put-if-absent under its number: **the commit**. Of two sealers racing one
-   wins, the other stops (`Fenced`);
+   wins, the other is done (`Fenced`);
 4. the round is remembered apart from the rounds (`ledger.newest_rounds`), and derived files follow (id index,
    checkpoints): a crash before that costs a catch-up at the next start.
 

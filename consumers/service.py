@@ -2,9 +2,11 @@
 
 - What is unavailable (the event log, the disk) is tried again with growing pauses; the sealer is opened anew each time,
   so nothing half done is believed.
-- Any other error, an `IntegrityError` or being fenced by another sealer above all, halts the partition: its message is
-  logged, `healthy` and the metrics say so, and a person has to look. The other partitions go on. When all are halted
-  the service ends.
+- Being fenced, that is another sealer published the round first, ends that sealer and not the partition: one is opened
+  anew behind the other's round. So `seal --drain`, or a command that needs something sealed, can work beside a service.
+  Two services that share a partition for long cost each other work; the metrics count it.
+- Any other error, an `IntegrityError` above all, halts the partition: its message is logged, `healthy` and the metrics
+  say so, and a person has to look. The other partitions go on. When all are halted the service ends.
 - Stopping finishes the round at hand. Draining seals what the event log held when it began.
 - However it ends, a service with halted partitions raises the error of the first.
 """
@@ -20,6 +22,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from consumers.metrics import SealerMetrics
+from consumers.publication import Fenced
 from consumers.sealer import PartitionSealer, RoundOutcome, SealerLimits, SealerParts
 from ledger.errors import LedgerError, Unavailable
 
@@ -92,6 +95,9 @@ class SealerService:
                 while not stop.is_set():
                     await self._seal(sealer, IDLE_WAIT_S, fill=True)
                     pause_s = RETRY_FIRST_S
+            except Fenced as error:
+                self._was_fenced(partition, error)
+                await _pause(stop, RETRY_FIRST_S)
             except Unavailable as error:
                 self._healthy.discard(partition)
                 self._metrics.retries.labels(str(partition)).inc()
@@ -101,14 +107,27 @@ class SealerService:
 
     async def _drain(self, parts: SealerParts) -> None:
         partition = parts.logs.partition
+        end = (await parts.log.bounds(partition)).end
+        while True:
+            try:
+                await self._drain_to(parts, end)
+            except Fenced as error:
+                self._was_fenced(partition, error)
+            else:
+                return
+
+    async def _drain_to(self, parts: SealerParts, end: int) -> None:
         sealer = PartitionSealer(parts, self._limits)
         await sealer.open()
-        self._healthy.add(partition)
-        end = (await parts.log.bounds(partition)).end
+        self._healthy.add(parts.logs.partition)
         while sealer.state.next_offset < end:
             await self._seal(sealer, IDLE_WAIT_S, fill=False)
         while await self._seal(sealer, 0, fill=False) is not None:
             pass
+
+    def _was_fenced(self, partition: int, error: Fenced) -> None:
+        self._metrics.fenced.labels(str(partition)).inc()
+        _log.warning("partition %d: %s; going on behind it", partition, error)
 
     async def _seal(self, sealer: PartitionSealer, wait_s: float, *, fill: bool) -> RoundOutcome | None:
         began = time.monotonic()

@@ -40,7 +40,7 @@ class CommandRounds:
         for _ in range(ATTEMPTS):
             if not self._quiet:
                 click.echo(" ".join(arguments), err=True)
-            # Another sealer can have been faster: then this one stops, and the next begins behind it.
+            # What failed beside the work of others, or for a moment, is tried again.
             if subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode == 0:
                 return
         raise Unavailable(f"`{' '.join(arguments)}` failed; nothing is lost, and what is left to do can be resumed")

@@ -18,7 +18,8 @@ A record is one invocation, a JSON object with `"schemaType": "ModelInvocationLo
 | `…S3Path` instead of a body            | a content by reference: it stays in the bucket                              |
 | token counts                           | tokens, the cached ones among those in                                      |
 | `identity.arn`                         | a role is the credential, its session the acting service, or a person where |
-|                                        | it is an e-mail address; an IAM user is a person; AWS has verified them     |
+|                                        | it is an e-mail address; an IAM user is a person; claims, since AWS knew    |
+|                                        | them and nothing shows that the file is as AWS wrote it                     |
 | `requestMetadata`                      | user, session, correlation under the names below, as the caller claims      |
 | `errorCode`, `status`                  | error class                                                                 |
 
@@ -220,10 +221,10 @@ def _principal(arn: str) -> dict[str, Any]:
         return known(credential_id=clear_name(arn))
     account, kind, name = found.groups()
     role, _, session = name.partition("/")
-    verified = {"identity_source": "verified", "identity_attribute": "identity.arn"}
+    source = {"identity_source": "claimed", "identity_attribute": "identity.arn"}
     if kind != "assumed-role":
-        return {"user": arn, **verified}
+        return {"user": arn, **source}
     who = known(credential_id=clear_name(f"{account}{kind}/{role}"))
     if "@" in session:
-        return {**who, "user": session, **verified}
-    return {**who, **known(actor_service=clear_name(session)), **verified}
+        return {**who, "user": session, **source}
+    return {**who, **known(actor_service=clear_name(session)), **source}

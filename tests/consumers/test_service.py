@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
 
-from consumers.publication import Fenced
 from consumers.sealer import RoundOutcome, SealerLimits, SealerParts
-from consumers.service import SealerService
+from consumers.service import OnRound, SealerService
 from ledger.errors import IntegrityError, Unavailable
-from ledger.log.interface import Record
+from ledger.log.interface import Record, StoredRecord
 from tests.consumers import hostile
 from tests.consumers.memory_log import MemoryLog
 from tests.consumers.sealed import sealed_in
@@ -109,21 +109,54 @@ async def test_a_service_whose_partitions_are_all_halted_ends(small: SmallLedger
         await SealerService([bad], LIMITS).run(asyncio.Event())
 
 
-async def test_being_fenced_ends_the_service(small: SmallLedger) -> None:
-    """Where another sealer was faster with a number, this one stops and says so."""
-    records = published(small, "a")
-    log = MemoryLog(records)
-    service = SealerService([over(small, log)], LIMITS)
+class Overtaken:
+    """An event log; what is read from it first is sealed by another sealer before the reader gets it."""
 
-    def be_faster(name: str) -> None:
-        # The first look is the anchor's; by then the sealer has followed the rounds there are.
-        log.before_call = lambda name: None
-        small.store.put("partitions/0000/rounds/000000000000.round", b"a rival's")
+    def __init__(self, small: SmallLedger) -> None:
+        self._small = small
+        self._is_first = True
 
-    log.before_call = be_faster
-    with pytest.raises(Fenced, match="round 0"):
-        await service.run(asyncio.Event())
-    assert small.store.read("partitions/0000/rounds/000000000000.round") == b"a rival's"
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._small.log, name)
+
+    async def read(self, *arguments: Any, **options: Any) -> list[StoredRecord]:
+        records: list[StoredRecord] = await self._small.log.read(*arguments, **options)
+        if records and self._is_first:
+            self._is_first = False
+            await self._small.seal()
+            await self._small.publish("acme", request(text="later"))
+        return records
+
+
+async def _overtaken(small: SmallLedger, registry: CollectorRegistry, on_round: OnRound) -> SealerService:
+    await small.publish("acme", request(text="first"))
+    parts = replace(small.sealer()._parts, log=Overtaken(small))  # type: ignore[arg-type]
+    return SealerService([parts], LIMITS, registry, on_round)
+
+
+def _check_overtaken(small: SmallLedger, registry: CollectorRegistry) -> None:
+    assert registry.get_sample_value("audit_ledger_sealer_fenced_total", {"partition": "0"}) == 1
+    assert registry.get_sample_value("audit_ledger_sealer_events_total", {"partition": "0"}) == 1
+    assert len(sealed_in(small).ids(small.tenant_log("acme").log_id)) == 2
+
+
+async def test_a_service_goes_on_behind_a_faster_sealer(small: SmallLedger) -> None:
+    """Where another sealer published a round first, the service counts it and seals what came after, once."""
+    registry, stop = CollectorRegistry(), asyncio.Event()
+    service = await _overtaken(small, registry, lambda partition, outcome: stop.set())
+    async with asyncio.timeout(30):
+        await service.run(stop)
+    assert service.healthy
+    _check_overtaken(small, registry)
+
+
+async def test_draining_goes_on_behind_a_faster_sealer(small: SmallLedger) -> None:
+    """A drain that another sealer overtakes ends well, with everything sealed once."""
+    registry = CollectorRegistry()
+    service = await _overtaken(small, registry, lambda partition, outcome: None)
+    async with asyncio.timeout(30):
+        await service.drain()
+    _check_overtaken(small, registry)
 
 
 async def test_draining_seals_what_is_there_and_ends(small: SmallLedger) -> None:

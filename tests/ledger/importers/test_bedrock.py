@@ -177,11 +177,12 @@ def test_an_error_says_its_code(tmp_path: Path) -> None:
     ],
 )
 def test_who_aws_says_it_was(tmp_path: Path, arn: str, user: str, service: str, credential: str) -> None:
-    """A person becomes a pseudonym, a role stays in clear, without the name of whoever took it where that is one."""
+    """A person becomes a pseudonym, a role stays in clear, without the name of whoever took it where that is one; a
+    file that nobody signed claims it."""
     (_, event) = _events(tmp_path, {**CONVERSE, "requestMetadata": None, "identity": {"arn": arn}})
     actor = event.actor
     assert (actor.user.identifier, actor.service, actor.credential_id) == (user, service, credential)
-    assert (actor.identity_source == pb.IDENTITY_SOURCE_VERIFIED) == bool(user)
+    assert (actor.identity_source == pb.IDENTITY_SOURCE_CLAIMED) == bool(user)
 
 
 def test_a_folder_of_the_bucket_and_a_log_group_are_the_same_invocations(tmp_path: Path) -> None:
