@@ -77,7 +77,8 @@ class Shell:
         done = subprocess.run(
             words, cwd=self._folder, env=environment, capture_output=True, text=True, timeout=within_s
         )
-        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        ended = "" if self._up is None or self._up.process.poll() is None else f"`up` ended: {self._up.err}"
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}\n{ended}"
         return done.stdout
 
     def python(self, code: str) -> None:
