@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +35,7 @@ from ledger.trust import TrustedKeys
 from ledger.v1 import event_pb2, ingest_pb2, query_pb2
 from query.server import run_query_server
 from tests.certificates import Made, TokenKey, key_set, make, server, service
+from tests.ledger.gateway.running import stored_events
 from tests.policies import put_in_force
 from tests.query.test_end_to_end import running, seal
 
@@ -46,6 +47,8 @@ EVENTS = {
 }
 OUTSIDE = UUID("01990c6e-5a3c-7d60-8a43-6f1b2c3d4e04")
 """An event of acme that is in nobody's sample."""
+
+CASE = {"case_id": "INC-7", "reason": "the customer's complaint of 3 May"}
 
 SUPPORT, SETUP = "spiffe://example.org/support", "spiffe://example.org/setup"
 ROLES = f"""
@@ -322,3 +325,44 @@ async def served(path: Path) -> AsyncIterator[Served]:
             await run
             await gateway.drain()
             await log.close()
+
+
+async def outcome(call: Awaitable[Any]) -> tuple[Any, str, Any]:
+    """Status, text and answer of a call."""
+    try:
+        return grpc.StatusCode.OK, "", await call
+    except grpc.aio.AioRpcError as error:
+        return error.code(), error.details() or "", None
+
+
+def question(call: str, tenant: str, **reader: str) -> Any:
+    """The message of a call of QueryService about the event of a tenant."""
+    event_id = EVENTS.get(tenant, OUTSIDE).bytes
+    asked = query_pb2.Reader(**reader)
+    selector = query_pb2.Selector(event_id=event_id)
+    match call:
+        case "Reconstruct":
+            return query_pb2.ReconstructRequest(tenant=tenant, selector=selector, reader=asked)
+        case "Replay":
+            return query_pb2.ReplayRequest(tenant=tenant, selector=selector, reader=asked)
+        case "Find":
+            return query_pb2.FindRequest(tenant=tenant, kinds=["request"], reader=asked)
+        case "Count":
+            return query_pb2.CountRequest(tenants=[tenant], kinds=["request"], reader=asked)
+        case "Coverage":
+            return query_pb2.CoverageRequest(tenant=tenant, reader=asked)
+        case "Sql":
+            return query_pb2.SqlRequest(tenant=tenant, query="SELECT DISTINCT tenant FROM ledger_rows", reader=asked)
+        case "Prove":
+            return query_pb2.ProveRequest(tenant=tenant, event_id=event_id, reader=asked)
+        case _:
+            return query_pb2.CheckpointRequest(tenant=tenant)
+
+
+async def accesses(ledger: Served, tenant: str) -> list[dict[str, Any]]:
+    """The Access events of a tenant's log, as the event log has them; a repeat once, as it will be sealed."""
+    log = ledger.home.event_log(ledger.config)
+    await log.start()
+    found = {each.payload["event_id"]: each.payload for each in await stored_events(ledger.home, log)}
+    await log.close()
+    return [each["access"] for each in found.values() if each["kind"] == "access" and each["tenant"] == tenant]
