@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-from collections.abc import AsyncIterator, Awaitable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -366,3 +367,11 @@ async def accesses(ledger: Served, tenant: str) -> list[dict[str, Any]]:
     found = {each.payload["event_id"]: each.payload for each in await stored_events(ledger.home, log)}
     await log.close()
     return [each["access"] for each in found.values() if each["kind"] == "access" and each["tenant"] == tenant]
+
+
+async def until(holds: Callable[[], Awaitable[bool]]) -> None:
+    """Wait for a state that must come."""
+    deadline = time.monotonic() + 30
+    while not await holds():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)

@@ -15,8 +15,20 @@ from ledger.gateway.otlp.tenancy import NO_TENANT
 from ledger.identity.errors import NO_CREDENTIAL, NOT_ALLOWED
 from tests.certificates import make, server, service
 from tests.ledger.gateway.running import stored_events
-from tests.query.served_roles import OTHER, OWN, SUPPORT, Served, bearer, chat_span, export_of, served
-from tests.query.test_roles import DENIED, LIES, UNAUTHENTICATED, accesses, outcome, until
+from tests.query.served_roles import (
+    OTHER,
+    OWN,
+    SUPPORT,
+    Served,
+    accesses,
+    bearer,
+    chat_span,
+    export_of,
+    outcome,
+    served,
+    until,
+)
+from tests.query.test_roles import DENIED, LIES, UNAUTHENTICATED
 
 
 @pytest.fixture

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +26,7 @@ from tests.query.served_roles import (
     outcome,
     question,
     served,
+    until,
 )
 
 
@@ -36,14 +35,6 @@ async def ledger(tmp_path: Path) -> AsyncIterator[Served]:
     """A whole ledger behind TLS with roles."""
     async with served(tmp_path) as made:
         yield made
-
-
-async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    """Wait for a state that must come."""
-    deadline = time.monotonic() + 30
-    while not await holds():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.05)
 
 
 async def test_accesses_and_refusals_are_sealed_and_can_be_found(ledger: Served) -> None:
